@@ -1,0 +1,45 @@
+"""Entry point of `jianke`."""
+
+import sys
+
+import typer
+
+from classifier.cli.classify import classify
+from classifier.cli.explain import explain
+from classifier.errors import JiankeError
+from classifier.version import __version__
+
+app = typer.Typer(
+    help="鉴课：校外培训课程与广告的学科类鉴别与隐形变异线索。",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"jianke {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(version: bool = typer.Option(False, "--version", help="显示版本。", callback=_version, is_eager=True)) -> None:
+    """Options before any command."""
+
+
+app.command()(classify)
+app.command()(explain)
+
+
+def main() -> None:
+    """Run a command; a coded error ends it with status 2 and its message, in Chinese and English."""
+    try:
+        app()
+    except JiankeError as error:
+        typer.echo(f"错误 [{error.code}] {error.chinese}\nerror [{error.code}] {error.english}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""Engines: from folded text to calibrated probabilities."""

@@ -1,0 +1,150 @@
+"""Coded errors: E1xx input, E2xx model, E3xx run. Each says what was expected, what was found and what to do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The two languages of an error; the braces name the facts it is raised with."""
+
+    chinese: str
+    english: str
+
+
+MESSAGES: dict[str, Message] = {
+    "E101": Message(
+        "找不到输入文件：{path}。应为一个存在的文件；请检查路径与文件名",
+        "input file not found: {path}; expected an existing file; check the path and the name",
+    ),
+    "E102": Message(
+        "不支持的文件类型：{found}（{path}）。应为 {expected}；请另存为其中一种",
+        "unsupported file type {found} ({path}); expected {expected}; save it as one of these",
+    ),
+    "E103": Message(
+        "无法打开工作簿：{path}（{found}）。应为完整、未加密的 XLSX 或 XLS；加密的请先取消密码另存，损坏的请重新导出",
+        "cannot open the workbook {path} ({found}); expected an intact XLSX or XLS without a password; remove the"
+        " password or export it again",
+    ),
+    "E104": Message(
+        "表中没有数据：{path}。应至少有一行表头和一行数据；请检查工作表{found}",
+        "no data in {path}; expected a heading row and at least one data row; check sheet {found}",
+    ),
+    "E105": Message(
+        "找不到正文列：{path} 的列为 {found}。应有“课程名称”“课程简介”“培训内容”“正文”“text”等列；请用 --text-column 指明",
+        "no text column in {path}: found {found}; expected one such as 课程名称, 课程简介, 培训内容, 正文 or text; name it"
+        " with --text-column",
+    ),
+    "E106": Message(
+        "无法识别文件编码：{path}（{found}）。应为 UTF-8（可带 BOM）或 GB18030，全文一致；请用文本编辑器另存为 UTF-8",
+        "cannot decode {path} ({found}); expected UTF-8 (a BOM may stand) or GB18030 throughout; save it as UTF-8",
+    ),
+    "E107": Message(
+        "找不到指定的列：{column}。现有的列为 {found}；请改用其中之一",
+        "no such column: {column}; found {found}; name one of these",
+    ),
+    "E108": Message(
+        "无法读取表格：{path}（{found}）。应为规范的 {expected} 文件；请重新导出",
+        "cannot read the table {path} ({found}); expected a well-formed {expected} file; export it again",
+    ),
+    "E109": Message(
+        "列名重复：{found}（{path}）。每列应有不同的名称；请改名后再试",
+        "repeated headings {found} in {path}; expected every column to have its own name; rename them",
+    ),
+    "E110": Message(
+        "第 {row} 行不是 JSON 对象（{found}）。每行应为一个 JSON 对象；请修正或删除该行",
+        "line {row} is not a JSON object ({found}); expected one object a line; mend or remove the line",
+    ),
+    "E111": Message(
+        "没有文本。应有非空的 text 或 title；实际字段为 {found}；请补充内容",
+        "no text; expected a non-empty text or title; found the fields {found}; fill one in",
+    ),
+    "E112": Message(
+        "字段 {field} 的类型不对：应为字符串，实际为 {found}；请改成字符串",
+        "field {field} has the wrong type: expected a string, found {found}; make it a string",
+    ),
+    "E113": Message(
+        "申报类别无效：{found}。应为 subject（学科类）或 non_subject（非学科类），不明则留空；请改正",
+        "invalid declared category {found}; expected subject or non_subject, or nothing when unknown; correct it",
+    ),
+    "E114": Message(
+        "没有输入。应给出文件，或在标准输入给出 JSONL；请见 jianke classify --help",
+        "no input; expected files, or JSONL on standard input; see jianke classify --help",
+    ),
+    "E116": Message(
+        "编号重复：{found}，首见于第 {first} 行。各行的编号应互不相同；结果仍按行给出，请核对来源数据",
+        "repeated id {found}, first seen in row {first}; expected every row to have its own; results are given row by"
+        " row all the same; check the source",
+    ),
+    "E117": Message(
+        "{row} 的标注不合标准：{found}。应有 id、text、category，标签应在 taxonomy.toml 中；请对照 labels 修正",
+        "{row} does not follow the label standard: {found}; expected id, text, category and labels of taxonomy.toml",
+    ),
+    "E118": Message(
+        "语料未达到要求：{found}。请见上面逐条列出的缺口",
+        "the corpus falls short: {found}; the gaps are listed above",
+    ),
+    "E201": Message(
+        "找不到模型：{path}。应为含 manifest.json 的文件夹；请检查 --model 或环境变量 JIANKE_MODEL，或运行 make train",
+        "model not found: {path}; expected a folder with manifest.json; check --model or JIANKE_MODEL, or run make train",
+    ),
+    "E202": Message(
+        "模型文件与清单不符：{path}（应为 {expected}，实际为 {found}）。请重新安装或重新训练",
+        "model file does not match its manifest: {path} (expected {expected}, found {found}); install or train it again",
+    ),
+    "E203": Message(
+        "模型与本版本的标签不一致：{found}。应为 {expected}；请用本版本重新训练",
+        "model and labels do not agree: found {found}, expected {expected}; train the model with this version",
+    ),
+    "E204": Message(
+        "未知的引擎：{found}。应为 {expected}",
+        "unknown engine {found}; expected {expected}",
+    ),
+    "E301": Message(
+        "无法写出结果：{path}（{found}）。应为可写的文件夹与足够的磁盘空间；请更换位置后重试，原有文件未被改动",
+        "cannot write {path} ({found}); expected a writable folder with free space; choose another place; nothing that"
+        " was there has been changed",
+    ),
+    "E302": Message(
+        "输出会覆盖输入：{path}。应与输入不同；请用 -o 换一个名称",
+        "the output would overwrite the input {path}; expected another file; choose another name with -o",
+    ),
+    "E303": Message(
+        "行数超过 XLSX 的上限：{found} 行。每表至多 {expected} 行；请改用 .csv、.jsonl 或 .parquet 输出",
+        "too many rows for XLSX: {found}; at most {expected} fit on a sheet; write .csv, .jsonl or .parquet instead",
+    ),
+}
+
+
+class JiankeError(Exception):
+    """A coded error; `code`, `chinese` and `english` may be shown to users as they are."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        """Fill the message of `code` with `facts`; every placeholder of the message must be given."""
+        message = MESSAGES[code]
+        self.code = code
+        self.chinese = message.chinese.format(**facts)
+        self.english = message.english.format(**facts)
+        super().__init__(f"[{code}] {self.chinese} / {self.english}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way between processes, with code and messages kept."""
+        return (_rebuild, (type(self), self.code, self.chinese, self.english))
+
+
+class InputError(JiankeError):
+    """The input cannot be used as it is."""
+
+
+class ModelError(JiankeError):
+    """The model cannot be found, read or trusted."""
+
+
+class RunError(JiankeError):
+    """The run cannot be finished."""
+
+
+def _rebuild(kind: type[JiankeError], code: str, chinese: str, english: str) -> JiankeError:
+    error = kind.__new__(kind)
+    error.code, error.chinese, error.english = code, chinese, english
+    error.args = (f"[{code}] {chinese} / {english}",)
+    return error

@@ -1,0 +1,75 @@
+"""Cues from our own tables, found in a whole batch by one Aho–Corasick pass."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import ahocorasick_rs
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.lexicon.ages import stage_cues
+from classifier.text.folding import FoldedBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A word, in folded form, that points at a label."""
+
+    word: str
+    finding: str
+    weight: float
+    clauses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CueMatches:
+    """Cue occurrences of a batch, ordered by text.
+
+    cue: int64, index into `Lexicon.cues`; first, stop: int64, [first, stop) in the batch's codes; owner: int64, the text.
+    """
+
+    cue: NDArray[np.int64]
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    owner: NDArray[np.int64]
+
+
+class Lexicon:
+    """A set of cues. The same word may point at several labels."""
+
+    def __init__(self, cues: list[Cue]) -> None:
+        """Build the automaton; longest matches win where cues of one label overlap is left to the evidence."""
+        self.cues = cues
+        self.findings = sorted({cue.finding for cue in cues})
+        place = {finding: number for number, finding in enumerate(self.findings)}
+        self.finding_of_cue = np.array([place[cue.finding] for cue in cues], dtype=np.int64)
+        self._automaton = ahocorasick_rs.AhoCorasick([cue.word for cue in cues])
+
+    def match(self, batch: FoldedBatch) -> CueMatches:
+        """All cue occurrences, overlapping ones included, in reading order."""
+        found = self._automaton.find_matches_as_indexes(batch.text(), overlapping=True)
+        table = np.array(found, dtype=np.int64).reshape(-1, 3)
+        owner = np.searchsorted(batch.starts, table[:, 1], side="right") - 1
+        return CueMatches(table[:, 0], table[:, 1], table[:, 2], owner)
+
+    def presence(self, matches: CueMatches, texts: int) -> NDArray[np.float32]:
+        """1 where any cue of a finding occurs in a text; shape (texts, findings)."""
+        present = np.zeros((texts, len(self.findings)), dtype=np.float32)
+        present[matches.owner, self.finding_of_cue[matches.cue]] = 1.0
+        return present
+
+
+def parse_cues(text: str) -> list[Cue]:
+    """Cues of one table: word, finding, weight and clause ids, a tab between; # begins a remark line."""
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return [Cue(word, finding, float(weight), tuple(clauses.split())) for word, finding, weight, clauses in rows]
+
+
+@cache
+def load_lexicon() -> Lexicon:
+    """The cues that come with the package."""
+    folder = resources.files("classifier.lexicon").joinpath("cues")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".tsv"))
+    cues = [cue for name in names for cue in parse_cues(folder.joinpath(name).read_text(encoding="utf-8"))]
+    return Lexicon(cues + [Cue(word, stage, 1.0, ()) for word, stage in stage_cues()])

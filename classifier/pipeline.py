@@ -1,0 +1,179 @@
+"""The classifier: records in, assessments out, one at a time, in a stream, or as a frame."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from classifier.decisions import Decisions, decide
+from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, read_manifest, read_weights
+from classifier.engines.fast import FastModel
+from classifier.errors import InputError, ModelError
+from classifier.evidence import EvidenceFinder
+from classifier.lexicon import load_lexicon
+from classifier.policy import load_policy
+from classifier.records import Assessment, Finding, Record, Signal, Verdict, Versions
+from classifier.signals import SignalMatch, detect, rules_version
+from classifier.signals.registry import Context
+from classifier.taxonomy import TAXONOMY
+from classifier.text.composition import compose
+from classifier.text.folding import FoldedBatch, fold
+from classifier.triage import REASONS, declared_mismatches, reasons
+from classifier.version import __version__
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ENGINES = ("fast",)
+BATCH = 256
+
+
+class Classifier:
+    """Judges records. Make one with `load`; it is read-only and may be shared between threads."""
+
+    def __init__(self, folder: Path, engine: str) -> None:
+        """Read the model in `folder`. Raises ModelError E201–E204."""
+        if engine not in ENGINES:
+            raise ModelError("E204", found=engine, expected=" / ".join(ENGINES))
+        self.engine = engine
+        self.manifest = read_manifest(folder)
+        arrays = read_weights(folder, FAST_WEIGHTS)
+        self._model = FastModel(
+            arrays["buckets"], arrays["weights"].astype(np.float32), arrays["cue_weights"], arrays["bias"], load_lexicon()
+        )
+        self._finder = EvidenceFinder(self._model)
+        self.versions = Versions(__version__, self.manifest.version, rules_version(), load_policy().version)
+
+    def assess(self, record: Record | str) -> Assessment:
+        """The assessment of one record or text. Raises InputError E111 where there is no text."""
+        return next(self.assess_many([record]))
+
+    def assess_many(self, records: Iterable[Record | str], *, evidence: bool = True) -> Iterator[Assessment]:
+        """Assessments in the order of the records, streaming: memory does not grow with their number.
+
+        Raises InputError E111 at a record with neither text nor title.
+        """
+        source = iter(records)
+        while batch := [Record(item) if isinstance(item, str) else item for item in islice(source, BATCH)]:
+            for record in batch:
+                if not record.text.strip() and not record.title.strip():
+                    raise InputError("E111", found=f"id={record.id or '—'}")
+            yield from self._assess_batch(batch, evidence)
+
+    def assess_frame(self, frame: "pl.DataFrame", *, signals: bool = True) -> "pl.DataFrame":
+        """The columnar path: a frame with a `text` column and any other field of Record in, verdicts out, no evidence.
+
+        Returns one row a row, in order: id, category, probability_* (three), form, subjects, stages, disguised,
+        disguised_probability, disguises, signals (left out without `signals`), declared_mismatch, triage, reasons. The
+        verdicts are those of `assess_many`. Raises InputError E105 where there is neither a text nor a title column.
+        """
+        from classifier.frames import assess_frame
+
+        return assess_frame(self, frame, signals=signals)
+
+    def judge(self, texts: Sequence[str], declared: Sequence[str]) -> "Judgement":
+        """Fold, score and decide composed texts; what both paths share."""
+        return Judgement(self, texts, declared)
+
+    def _assess_batch(self, records: list[Record], evidence: bool) -> Iterator[Assessment]:
+        composed = [compose(record) for record in records]
+        judged = Judgement(self, [text for text, _ in composed], [record.declared_category for record in records], origins=True)
+        signals = judged.signals()
+        decisions = judged.decisions
+        if evidence:
+            shown = self._finder.find(
+                records, [parts for _, parts in composed], judged.batch, judged.text, judged.scores, decisions, signals
+            )
+        else:
+            shown = [()] * len(records)
+        findings = {
+            head: _findings(HEADS[head], chosen, probabilities)
+            for head, chosen, probabilities in (
+                ("subjects", decisions.subjects, decisions.subject_probabilities),
+                ("stages", decisions.stages, decisions.stage_probabilities),
+                ("disguises", decisions.disguises, decisions.disguise_probabilities),
+            )
+        }
+        probabilities = decisions.category_probabilities.tolist()
+        for number, record in enumerate(records):
+            why = tuple(name for name, holds in zip(REASONS, judged.reasons[number].tolist(), strict=True) if holds)
+            yield Assessment(
+                id=record.id,
+                category=HEADS["category"][decisions.category[number]],
+                probabilities={label: round(value, 4) for label, value in zip(HEADS["category"], probabilities[number], strict=True)},
+                form=HEADS["form"][decisions.form[number]],
+                subjects=findings["subjects"][number],
+                stages=findings["stages"][number],
+                disguised=Verdict(bool(decisions.disguised[number]), round(float(decisions.disguised_probability[number]), 4)),
+                disguises=findings["disguises"][number],
+                signals=_signals(signals[number]),
+                declared_mismatch=bool(judged.mismatch[number]),
+                triage="review" if why else "auto",
+                reasons=why,
+                evidence=shown[number],
+                versions=self.versions,
+            )
+
+
+class Judgement:
+    """One batch, folded, scored and decided."""
+
+    def __init__(self, classifier: Classifier, texts: Sequence[str], declared: Sequence[str], *, origins: bool = False) -> None:
+        """Judge composed `texts`; `declared` holds the declared category of each, or an empty string."""
+        self.batch: FoldedBatch = fold(texts, origins=origins)
+        self.text = self.batch.text()
+        self.scores = classifier._model.score(self.batch)
+        self.decisions: Decisions = decide(self.scores.logits, classifier.manifest)
+        self.mismatch = declared_mismatches(declared, self.decisions)
+        self.reasons = reasons(self.batch, self.text, self.decisions, self.mismatch, classifier.manifest)
+
+    def signals(self) -> list[list[SignalMatch]]:
+        """Signals of every text, each placed in its own folded text."""
+        decisions, starts = self.decisions, self.batch.starts.tolist()
+        return [
+            detect(
+                self.text[starts[number] : starts[number + 1] - 1],
+                Context(
+                    HEADS["category"][category], HEADS["form"][form], frozenset(HEADS["stages"][label] for label in np.flatnonzero(stages))
+                ),
+            )
+            for number, (category, form, stages) in enumerate(
+                zip(decisions.category.tolist(), decisions.form.tolist(), decisions.stages, strict=True)
+            )
+        ]
+
+
+def _findings(labels: Sequence[str], chosen: np.ndarray, probabilities: np.ndarray) -> list[tuple[Finding, ...]]:
+    """Chosen labels of every text, likeliest first."""
+    found: list[list[Finding]] = [[] for _ in range(len(chosen))]
+    for text, label in np.argwhere(chosen).tolist():
+        found[text].append(Finding(labels[label], round(float(probabilities[text, label]), 4)))
+    return [tuple(sorted(items, key=lambda item: -item.probability)) for items in found]
+
+
+def _signals(matches: list[SignalMatch]) -> tuple[Signal, ...]:
+    """One signal an id, in the order of the label file, its values joined."""
+    values: dict[str, list[str]] = {}
+    for match in matches:
+        known = values.setdefault(match.signal, [])
+        if match.value not in known:
+            known.append(match.value)
+    return tuple(
+        Signal(label.id, "；".join(values[label.id][:3]), label.clauses) for label in TAXONOMY.signals.values() if label.id in values
+    )
+
+
+def load(model: str | Path | None = None, *, engine: str = "fast") -> Classifier:
+    """The classifier with the shipped model, or with the model in the folder `model`.
+
+    Raises ModelError E201 (no model), E202 (changed files), E203 (other labels), E204 (no such engine).
+    """
+    return Classifier(Path(model) if model else default_folder(), engine)
+
+
+def with_id(record: Record, identifier: str) -> Record:
+    """The record with an id of its own where it has none."""
+    return record if record.id else replace(record, id=identifier)

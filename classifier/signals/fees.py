@@ -1,0 +1,87 @@
+"""Fees: amounts, lessons and periods asked at once, and bait prices."""
+
+import re
+from collections.abc import Iterator
+
+from classifier.signals.registry import Context, Detector, SignalMatch, register
+
+AMOUNT_LIMIT = 5000
+LESSON_LIMIT = 60
+BAIT_LIMIT = 99
+
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,6}(?:\.\d+)?"
+_AMOUNT = re.compile(
+    rf"(?:[¥￥]|rmb)\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER})\s?(?P<wan>万)?\s?(?:元|块|rmb)"
+    r"|(?:收费|学费|费用|价格|年费|全款|一次[^。，,]{0,4}[交收付缴]清?|缴费|总价|会费|只要|仅需?|现价|特价|团费)"
+    r"\D{0,4}(?P<c>\d{3,6})(?!\s?(?:课时|节|次|人|年|期|天|小时|讲|[-~]))"
+    r"|(?P<d>\d{4,6})\s?(?:一位|/人|每人|一期|/期|/年|一年|整|全包)"
+)
+_LESSONS = re.compile(r"(?P<n>\d{2,4})\s?(?:个)?(?:课时|课次|节|次课|讲|小时)")
+_PERIOD = re.compile(
+    r"年费|年卡|包年|(?:一次|一口价|全款)[^。；;\n]{0,8}(?:一年|全年|学年|半年|学期|两学期)|(?:一年|全年|整年|半年|学年)[^。；;\n]{0,8}(?:一次|付清|交清|缴清|收取|全款|打包)|(?:按|以)(?:学?年|半年)(?:收|交|缴|付|计)|年(?:交|缴)|(?:收|交|缴)(?:一|半|全|整)年|买一年|(?:一年|全年)(?:学费|收费|费用|课程包|套餐|\d)|/年|(?:交|缴|付)(?:满|够)?[4-9四五六七八九十]+个月"
+)
+_MONTHLY = re.compile(
+    r"按月|月结|月付|按次|按课时收|每月(?:收|交|缴|付)|课后付|先上后付|划扣|随时[可能]退|分[两二三四]期|一[月课]一[结付]|(?:一个?月|3个?月|三个?月|季度?)一[交缴付结]"
+)
+_FEE_CONTEXT = re.compile(r"课|班|营|学|辅导|老师|教|会员|套餐|提分|冲刺|训练")
+_PRICE_CUT = re.compile(
+    r"原价[^。；;\n]{0,16}?\d|现价|秒杀|拼团|团购价|[二三四五2345]人(?:成)?团|返现|返\d+|砍价|限时(?:特价|优惠|抢)|特惠|(?:立|直)减\d*|抵\d+|代金券|(?<!\d)0元|零元|一元(?:课|体验|学)|免费(?:送|领)\d{0,3}[节次课]|买[一二三1-3]送|老带新|膨胀|助力|半价|[1-7一二三四五六七](?:\.\d)?折|早鸟价?|立省"
+)
+_TRIAL = re.compile(r"体验|试听|试课|试学|节|次|课|引流|领取|抢|学\d|包|周")
+
+
+def _value(match: re.Match[str]) -> float:
+    text = match["a"] or match["b"] or match["c"] or match["d"]
+    return float(text.replace(",", "")) * (10000 if match["wan"] else 1)
+
+
+class PrepayExcess(Detector):
+    """More than three months, 60 lessons or 5000 yuan asked at once."""
+
+    signals = ("prepay_excess",)
+    triggers = ("元", "块", "¥", "rmb", "课时", "节", "讲", "费", "年", "万", "次", "清", "位", "期", "价")
+
+    def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
+        """Amounts, lessons and periods over the limit, unless the text says that the fee is paid by month or lesson."""
+        if _MONTHLY.search(text):
+            return
+        amounts = [(match, _value(match)) for match in _AMOUNT.finditer(text)]
+        for match, amount in amounts:
+            if amount > AMOUNT_LIMIT and not re.match(r"\s?[/每一](?:课时|节|月)", text[match.end() : match.end() + 5]):
+                yield SignalMatch("prepay_excess", f"一次性 {amount:g} 元（限 {AMOUNT_LIMIT} 元）", *match.span())
+        for match in _LESSONS.finditer(text):
+            lessons = int(match["n"])
+            if lessons > LESSON_LIMIT and (amounts or "费" in text):
+                yield SignalMatch("prepay_excess", f"一次性 {lessons} 课时（限 {LESSON_LIMIT} 课时）", *match.span())
+        for match in _PERIOD.finditer(text):
+            if amounts or "费" in text or "交" in text or "付" in text:
+                yield SignalMatch("prepay_excess", f"{match.group()}（限 3 个月）", *match.span())
+
+
+class LowPriceBait(Detector):
+    """Trials for 0 to 99 yuan, struck-out prices, flash sales, group purchases and cash back."""
+
+    signals = ("low_price_bait",)
+    triggers = (
+        "元", "块", "¥", "价", "秒杀", "团", "返", "折", "减", "抵", "券", "送", "助力", "膨胀", "免费", "早鸟", "省", "老带新",
+    )  # fmt: skip
+
+    def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
+        """Price cuts by name, and trial prices up to the limit."""
+        for match in _PRICE_CUT.finditer(text):
+            yield SignalMatch("low_price_bait", f"促销：{match.group()}", *match.span())
+        for match in _AMOUNT.finditer(text):
+            amount = _value(match)
+            around = text[max(0, match.start() - 10) : match.end() + 12]
+            unit = re.match(r"\s?(?:/|每|一)\s?(?:课时|节|小时|h|次|人)", text[match.end() : match.end() + 6])
+            if (
+                amount <= BAIT_LIMIT
+                and _TRIAL.search(around)
+                and not unit
+                and not re.search(r"(?:每|一)(?:节|次|课|小时|课时)课?(?:只要|仅)?$", text[max(0, match.start() - 6) : match.start()])
+            ):
+                yield SignalMatch("low_price_bait", f"{amount:g} 元（引流价不高于 {BAIT_LIMIT} 元）", *match.span())
+
+
+register(PrepayExcess())
+register(LowPriceBait())

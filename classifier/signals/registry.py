@@ -1,0 +1,110 @@
+"""The contract of signal detectors, their registry, and one pass over a text.
+
+To add a detector: subclass Detector in a file of its own, name the signals it reports and the words without which it
+need not run, yield a SignalMatch for every place it finds, and `register` an instance. `find` is given folded text
+(lower case, half width, simplified) and must be linear in its length.
+"""
+
+import hashlib
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import ahocorasick_rs
+
+from classifier.taxonomy import TAXONOMY
+
+_MODULES = ("schedule", "fees", "patterns", "preschool")
+
+
+@dataclass(frozen=True, slots=True)
+class SignalMatch:
+    """A signal found at [first, stop) of the folded text, with the parsed value in Chinese."""
+
+    signal: str
+    value: str
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the model has decided of the text before the rules run."""
+
+    category: str
+    form: str
+    stages: frozenset[str]
+
+    def admits(self, signal: str) -> bool:
+        """Advertising signals hold for ads of training for minors; conduct signals for subject training, any form."""
+        if TAXONOMY.signals[signal].group == "conduct":
+            return self.category == "subject"
+        return self.form == "ad" and self.category != "out_of_scope"
+
+
+class Detector(ABC):
+    """Finds signals in one folded text. `triggers`: words of which at least one must occur; empty runs always."""
+
+    signals: tuple[str, ...]
+    triggers: tuple[str, ...]
+
+    @abstractmethod
+    def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
+        """Every match in `text`; only signals of `self.signals`."""
+
+
+_DETECTORS: list[Detector] = []
+
+
+def register(detector: Detector) -> None:
+    """Put a detector into the registry."""
+    _DETECTORS.append(detector)
+
+
+@cache
+def registered() -> tuple[Detector, ...]:
+    """All detectors, in a fixed order."""
+    for name in _MODULES:
+        importlib.import_module(f"classifier.signals.{name}")
+    return tuple(_DETECTORS)
+
+
+@cache
+def _triggers() -> tuple[ahocorasick_rs.AhoCorasick, tuple[int, ...], int]:
+    """Automaton over all trigger words, the detector bits of each word, and the bits of detectors that always run."""
+    bits: dict[str, int] = {}
+    always = 0
+    for number, detector in enumerate(registered()):
+        always |= 0 if detector.triggers else 1 << number
+        for word in detector.triggers:
+            bits[word] = bits.get(word, 0) | 1 << number
+    return ahocorasick_rs.AhoCorasick(list(bits)), tuple(bits.values()), always
+
+
+def detect(text: str, context: Context) -> list[SignalMatch]:
+    """Run the detectors that may find something; `text` is one folded text."""
+    automaton, bits, active = _triggers()
+    for word, _, _ in automaton.find_matches_as_indexes(text, overlapping=True):
+        active |= bits[word]
+    matches = []
+    for number, detector in enumerate(registered()):
+        if active >> number & 1 and any(map(context.admits, detector.signals)):
+            matches += [match for match in detector.find(text, context) if context.admits(match.signal)]
+    return matches
+
+
+@cache
+def rules_version() -> str:
+    """A hash of the rules' files: it changes when a rule does."""
+    digest = hashlib.sha256()
+    for package in ("classifier.signals", "classifier.lexicon"):
+        for folder in (resources.files(package), resources.files(package).joinpath("cues")):
+            if not folder.is_dir():
+                continue
+            for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+                if entry.name.endswith((".py", ".toml", ".tsv")):
+                    digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
+    return f"rules@sha256:{digest.hexdigest()[:12]}"

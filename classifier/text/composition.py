@@ -1,0 +1,43 @@
+"""A record's fields as one string, title first, each field on a line of its own, with the place of every field."""
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from classifier.records import Record
+
+FIELDS = ("title", "text", "audience", "price", "timetable", "venue", "institution")
+"""The fields that take part in a decision, in the order in which they are composed."""
+
+SEPARATOR = "\n"
+
+
+class Segment(NamedTuple):
+    """One field's place in the composed string: characters [start, start + length)."""
+
+    field: str
+    start: int
+    length: int
+
+
+def compose(record: Record) -> tuple[str, list[Segment]]:
+    """Join the filled fields of a record; returns the composed string and where each field stands in it."""
+    parts: list[str] = []
+    segments: list[Segment] = []
+    start = 0
+    for field in FIELDS:
+        value: str = getattr(record, field)
+        if value:
+            parts.append(value)
+            segments.append(Segment(field, start, len(value)))
+            start += len(value) + 1
+    return SEPARATOR.join(parts), segments
+
+
+def locate(segments: list[Segment], start: int, end: int) -> tuple[str, int, int] | None:
+    """The field and the [start, end) inside it of a composed span, cut at the field's end; None between fields."""
+    position = bisect_right(segments, start, key=lambda segment: segment.start) - 1
+    if position < 0:
+        return None
+    field, begin, length = segments[position]
+    first, last = start - begin, min(end - begin, length)
+    return (field, first, last) if first < last else None

@@ -1,0 +1,1 @@
+"""Making the models: corpus, training, evaluation, reports."""

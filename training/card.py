@@ -1,0 +1,96 @@
+"""The model card: what the model is, what it was trained on, how good it is, and where it is weak."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from classifier.pipeline import Classifier
+from classifier.taxonomy import TAXONOMY
+from training.corpus import Example
+from training.evaluate import Quality, Ratio
+
+_HEADER = """# 模型卡：{name}
+
+**用途**　为校外培训课程与广告文本提供学科类鉴别、科目、学段、隐形变异与违规线索的建议，附证据与政策依据。结论由教育行政部门作出。
+**引擎**　快速引擎：散列字符 1–3 元组与词表线索上的线性多头模型（scikit-learn 逻辑回归），各头温度校准；违规线索由规则给出。
+**版本**　`{version}`，规则 `{rules}`，政策库 `{policy}`
+**训练**　`make train`（只用语料的训练集；温度、阈值与自动处理下限只用验证集）。训练集 {train} 条，验证集 {validation} 条，测试集 {test} 条；语料见 [data/README.md](../data/README.md)。
+
+## 指标
+
+由 `make train` 计算。类别为三类 macro-F1，科目、学段、变异形式、线索为 micro-F1，疑似变异为是/否的 F1；翻转率是变形文本与其平写孪生文本类别不同的比例。
+
+"""
+
+_FOOTER = """
+## 局限
+
+- 语料由本项目撰写，不是真实登记数据的抽样；各地目录与广告的写法、类别比例可能不同，上线前应以本地标注数据复核（`jianke-train fast --gold 文件`）。
+- 只看文字：证照、合同、实际授课情况、图片中的信息不在其中。
+- 小学科学、法语等语种、中文绘本、单独的“思维训练”等政策未明确归类的项目一律提示人工复核。
+- 谐音、拆字等暗语目前只靠字符折叠与训练文本识别，尚无专门的解码器；翻转率见上表。
+- 自动处理（auto）下限以验证集选取，目标错误率 {target:.1%}；它是统计上的承诺，不是对单条的保证。
+"""
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.1f}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _ratio_cells(ratio: Ratio) -> list[str]:
+    return [_percent(ratio.precision), _percent(ratio.recall), _percent(ratio.f1), str(ratio.support)]
+
+
+def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequence[Example]], qualities: Mapping[str, Quality]) -> None:
+    """Write README.md beside the model's folder."""
+    manifest = classifier.manifest
+    lines = [
+        _HEADER.format(
+            name=manifest.name, version=manifest.version, rules=classifier.versions.rules, policy=classifier.versions.policy,
+            **{name: len(examples) for name, examples in splits.items()},
+        )
+    ]  # fmt: skip
+    lines.append(
+        _row(
+            [
+                "数据",
+                "条数",
+                "类别",
+                "科目",
+                "学段",
+                "文本性质",
+                "疑似变异",
+                "变异形式",
+                "线索",
+                "ECE",
+                "自动比例",
+                "自动准确率",
+                "变形对数",
+                "翻转率",
+            ]
+        )
+    )
+    lines.append(_row(["---"] * 14))
+    for name, q in qualities.items():
+        shown = [
+            q.category_macro_f1,
+            q.subjects.f1,
+            q.stages.f1,
+            q.form_accuracy,
+            q.disguised.f1,
+            q.disguises.f1,
+            q.signals.f1,
+            q.calibration_error,
+            q.auto_share,
+            q.auto_accuracy,
+        ]
+        lines.append(_row([f"`{name}`", str(q.records), *map(_percent, shown), str(q.pairs), _percent(q.flips) if q.pairs else "—"]))
+    name, last = next((name, quality) for name, quality in qualities.items() if "测试" in name)
+    lines += ["", f"{name}，逐类：", "", _row(["标签", "精确率", "召回率", "F1", "条数"]), _row(["---"] * 5)]
+    lines += [_row([TAXONOMY.categories[label].name, *_ratio_cells(ratio)]) for label, ratio in last.categories.items()]
+    lines += [_row([TAXONOMY.signals[label].name, *_ratio_cells(ratio)]) for label, ratio in last.signal_labels.items()]
+    lines.append(_FOOTER.format(target=manifest.triage["target_error"]))
+    folder.parent.joinpath("README.md").write_text("\n".join(lines), encoding="utf-8")

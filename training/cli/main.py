@@ -1,0 +1,24 @@
+"""Entry point of `jianke-train`."""
+
+import sys
+
+import typer
+
+from classifier.errors import JiankeError
+from training.cli import corpus
+from training.cli.fast import fast
+
+app = typer.Typer(
+    help="鉴课的语料检查与模型训练。", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+app.add_typer(corpus.app, name="corpus")
+app.command()(fast)
+
+
+def main() -> None:
+    """Run a command; a coded error ends it with status 2."""
+    try:
+        app()
+    except JiankeError as error:
+        typer.echo(f"错误 [{error.code}] {error.chinese}\nerror [{error.code}] {error.english}", err=True)
+        sys.exit(2)

@@ -1,0 +1,113 @@
+"""Training the fast engine with scikit-learn, deterministically."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from scipy.sparse import csr_array, diags_array, hstack
+from sklearn.linear_model import LogisticRegression
+
+from classifier.engines.artifact import FAST_WEIGHTS, HEADS, head_slices
+from classifier.engines.fast import FastModel
+from classifier.engines.features import HASH_BITS, ORDERS, hash_ngrams
+from classifier.lexicon import load_lexicon
+from classifier.text import compose, fold
+from training.corpus import Example
+
+MIN_DOCUMENTS = 2
+CLASS_WEIGHT = "balanced"
+CUE_SCALE = 0.3
+INVERSE_REGULARISATION = {"category": 20.0, "form": 20.0, "subjects": 30.0, "stages": 30.0, "disguised": 20.0, "disguises": 20.0}
+
+
+@dataclass(frozen=True, slots=True)
+class FastWeights:
+    """Arrays of the fast engine, as FastModel takes them."""
+
+    buckets: NDArray[np.uint32]
+    weights: NDArray[np.float32]
+    cue_weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def model(self) -> FastModel:
+        """The engine that these weights make."""
+        return FastModel(self.buckets, self.weights, self.cue_weights, self.bias, load_lexicon())
+
+    def save(self, folder: Path) -> None:
+        """Write fast.safetensors; n-gram weights in half precision."""
+        arrays = {
+            "buckets": self.buckets,
+            "weights": self.weights.astype(np.float16),
+            "cue_weights": self.cue_weights,
+            "bias": self.bias,
+        }
+        # safetensors writes the bytes as they lie, whatever the strides say
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / FAST_WEIGHTS)
+
+
+def targets(examples: Sequence[Example], head: str) -> NDArray[np.int64]:
+    """Gold labels of a head: class numbers, shape (examples,), for category and form; else 0/1, (examples, labels)."""
+    labels = HEADS[head]
+    if head in ("category", "form"):
+        return np.array([labels.index(getattr(example, head)) for example in examples])
+    if head == "disguised":
+        return np.array([[int(bool(example.disguises))] for example in examples])
+    return np.array([[int(label in getattr(example, head)) for label in labels] for example in examples])
+
+
+def learned_rows(head: str, examples: Sequence[Example]) -> NDArray[np.int64]:
+    """The examples a head learns from: disguise heads from subject texts, the subjects from all training offers."""
+    if head in ("disguised", "disguises"):
+        return np.flatnonzero([example.category == "subject" for example in examples])
+    if head == "subjects":
+        return np.flatnonzero([example.category != "out_of_scope" for example in examples])
+    return np.arange(len(examples))
+
+
+def train_fast(examples: Sequence[Example]) -> FastWeights:
+    """Fit every head on hashed n-grams and cue findings; the same examples give the same weights."""
+    texts = [compose(example.record)[0] for example in examples]
+    batch = fold(texts, origins=False)
+    hashed = hash_ngrams(batch.codes).ravel()
+    owner = np.repeat(np.searchsorted(batch.starts - 1, np.arange(len(batch.codes)), side="right") - 1, ORDERS)
+    usable = (hashed > 0) & (owner < len(texts))
+    shape = (len(texts), 1 << HASH_BITS)
+    counts = csr_array((np.ones(int(usable.sum()), dtype=np.float32), (owner[usable], hashed[usable].astype(np.int64))), shape=shape)
+    counts.sum_duplicates()
+    documents = np.bincount(counts.indices, minlength=shape[1])
+    buckets = np.flatnonzero(documents >= MIN_DOCUMENTS)
+    idf = (np.log((1 + len(texts)) / (1 + documents[buckets])) + 1).astype(np.float32)
+    weighted = csr_array(csr_array(counts[:, buckets]) @ diags_array(idf))
+    length = np.sqrt(np.asarray(csr_array(counts[:, buckets]) @ (idf * idf)))
+    features = csr_array(diags_array(1 / np.maximum(length, 1e-6)) @ weighted)
+    lexicon = load_lexicon()
+    cues = lexicon.presence(lexicon.match(batch), len(texts)) * CUE_SCALE
+    matrix = csr_array(hstack([features, csr_array(cues)]))
+    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    outputs = sum(len(labels) for labels in HEADS.values())
+    coefficients = np.zeros((outputs, matrix.shape[1]), dtype=np.float32)
+    bias = np.zeros(outputs, dtype=np.float32)
+    for head, place in head_slices().items():
+        rows, gold = learned_rows(head, examples), targets(examples, head)
+        for number, output in enumerate(range(place.start, place.stop)):
+            if head in ("category", "form"):
+                break
+            coefficients[output], bias[output] = _binary(matrix[rows], gold[rows, number], INVERSE_REGULARISATION[head])
+        if head in ("category", "form"):
+            model = LogisticRegression(C=INVERSE_REGULARISATION[head], max_iter=500, class_weight=CLASS_WEIGHT).fit(
+                matrix[rows], gold[rows]
+            )
+            coefficients[place], bias[place] = model.coef_, model.intercept_
+    ngrams = np.concatenate([coefficients[:, : len(buckets)].T * idf[:, None], (idf * idf)[:, None]], axis=1)
+    return FastWeights(
+        buckets.astype(np.uint32), ngrams.astype(np.float16).astype(np.float32),
+        (coefficients[:, len(buckets) :].T * CUE_SCALE).astype(np.float32), bias,
+    )  # fmt: skip
+
+
+def _binary(matrix: csr_array, gold: NDArray[np.int64], strength: float) -> tuple[NDArray[np.float32], float]:
+    model = LogisticRegression(C=strength, solver="liblinear", random_state=0).fit(matrix, gold)
+    return model.coef_[0], float(model.intercept_[0])
