@@ -1,5 +1,6 @@
 """From logits to verdicts that agree with one another, for a whole batch at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,3 +71,12 @@ def decide(logits: FloatArray, manifest: Manifest) -> Decisions:
         category, category_p, form_p.argmax(axis=1), form_p, subjects, subject_p, stage_p >= limits["stages"], stage_p,
         disguised, disguised_p[:, 0], disguises, disguise_p,
     )  # fmt: skip
+
+
+def chosen_labels(labels: Sequence[str], chosen: BoolArray) -> list[list[str]]:
+    """The chosen label ids of every text, in label order."""
+    found: list[list[str]] = [[] for _ in range(len(chosen))]
+    texts, places = np.nonzero(chosen)
+    for text, place in zip(texts.tolist(), places.tolist(), strict=True):
+        found[text].append(labels[place])
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from classifier.taxonomy import TAXONOMY
 from classifier.text.composition import Segment, locate
 from classifier.text.folding import FoldedBatch
 
-LIMIT = 12
+LIMIT = 10
 """At most this many spans are shown for one text."""
 
 RULE_WEIGHT = 1.5
@@ -24,6 +25,7 @@ _SPANS_PER_TARGET = 2
 _MINIMUM_SHARE = 0.25
 _SLICES = head_slices()
 _OUTPUTS = {label: _SLICES[head].start + number for head in HEADS if head != "form" for number, label in enumerate(HEADS[head])}
+_CUE_LABELS = (*HEADS["subjects"], *HEADS["disguises"], *HEADS["stages"], "out_of_scope")
 _CLAUSES = {label: TAXONOMY[label].clauses for label in _OUTPUTS if label != "disguised"}
 _BOUNDARY_CHARACTERS = " \n,.;:!?、。·|()[]<>《》\"'“”-~/"
 
@@ -38,23 +40,31 @@ class _Candidate:
     clauses: tuple[str, ...]
 
 
-def _attributed(
-    scores: Scores, model: FastModel, batch: FoldedBatch, outputs: NDArray[np.int64], base: NDArray[np.int64] | None
-) -> NDArray[np.float64]:
-    """Weight of every code for one output a text (minus `base` outputs, where given); shape (codes,)."""
+class _Target(NamedTuple):
+    """What the model's attribution is asked for: one output a text, against a rival where there is one, in wanted texts."""
+
+    outputs: NDArray[np.int64]
+    base: NDArray[np.int64] | None
+    wanted: NDArray[np.bool_]
+
+
+def _attributed(scores: Scores, model: FastModel, batch: FoldedBatch, target: _Target) -> NDArray[np.float64]:
+    """Weight of every code for a target's output (minus its base output), 0 in texts not wanted; shape (codes,)."""
     ngrams = scores.ngrams
     owner = np.repeat(np.arange(len(batch)), np.diff(ngrams.pointers))
-    weight = model.contributions(ngrams, outputs[owner])
-    if base is not None:
-        weight = weight - model.contributions(ngrams, base[owner])
+    asked = np.flatnonzero(target.wanted[owner])
+    owner, rows = owner[asked], ngrams.rows[asked]
+    weight = model.contributions(rows, target.outputs[owner])
+    if target.base is not None:
+        weight = weight - model.contributions(rows, target.base[owner])
     weight = weight * scores.scale[owner]
-    place, order = np.divmod(ngrams.slots, ORDERS)
+    place, order = np.divmod(ngrams.slots[asked], ORDERS)
     spread = weight / (order + 1)
-    total = np.zeros(len(batch.codes))
+    total = np.zeros(len(batch.codes) + ORDERS)
     for step in range(ORDERS):
         reach = order >= step
-        total += np.bincount(place[reach] + step, weights=spread[reach], minlength=len(total))[: len(total)]
-    return total
+        total += np.bincount(place[reach] + step, weights=spread[reach], minlength=len(total))
+    return total[: len(batch.codes)]
 
 
 def _spans(weights: NDArray[np.float64], batch: FoldedBatch, wanted: NDArray[np.bool_]) -> list[list[tuple[float, int, int]]]:
@@ -75,27 +85,39 @@ def _spans(weights: NDArray[np.float64], batch: FoldedBatch, wanted: NDArray[np.
     for text, weight, begin, end in zip(owner.tolist(), sums.tolist(), first.tolist(), stop.tolist(), strict=True):
         if end - begin > 1:
             found[text].append((weight, begin, end))
-    return [sorted(spans, reverse=True)[:_SPANS_PER_TARGET] for spans in found]
+    return [sorted(spans, reverse=True)[:_SPANS_PER_TARGET] if len(spans) > 1 else spans for spans in found]
 
 
-def _targets(decisions: Decisions) -> list[tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.bool_]]]:
-    """What the model's attribution is asked for: the category against its rival, the likeliest subject, the likeliest disguise."""
-    everything = np.ones(len(decisions.category), dtype=bool)
-    ranked = decisions.category_probabilities.argsort(axis=1)
+def _targets(decisions: Decisions, candidates: list[list[_Candidate]]) -> list[_Target]:
+    """The category against its rival, everywhere; the likeliest subject and disguise where no cue speaks for them."""
     start = _SLICES["category"].start
-    subject = np.where(decisions.subjects, decisions.subject_probabilities, -1).argmax(axis=1) + _SLICES["subjects"].start
-    disguise = np.where(decisions.disguises, decisions.disguise_probabilities, -1).argmax(axis=1) + _SLICES["disguises"].start
-    return [
-        (ranked[:, -1] + start, ranked[:, -2] + start, everything),
-        (subject, None, np.asarray(decisions.subjects.any(axis=1))),
-        (disguise, None, decisions.disguised),
-    ]
+    ranked = decisions.category_probabilities.argsort(axis=1)
+    targets = [_Target(ranked[:, -1] + start, ranked[:, -2] + start, np.ones(len(ranked), dtype=bool))]
+    shown = [{candidate.finding for candidate in found} for found in candidates]
+    for head, chosen, probabilities in (
+        ("subjects", decisions.subjects, decisions.subject_probabilities),
+        ("disguises", decisions.disguises, decisions.disguise_probabilities),
+    ):
+        likeliest = np.where(chosen, probabilities, -1).argmax(axis=1)
+        silent = [HEADS[head][label] not in findings for label, findings in zip(likeliest.tolist(), shown, strict=True)]
+        targets.append(_Target(likeliest + _SLICES[head].start, None, chosen.any(axis=1) & np.array(silent, dtype=bool)))
+    return targets
+
+
+def _by_finding(candidate: _Candidate) -> tuple[str, int, int]:
+    return candidate.finding, candidate.first, -candidate.stop
+
+
+def _by_weight(candidate: _Candidate) -> tuple[float, int]:
+    return -candidate.weight, candidate.first
 
 
 def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
     """One candidate for overlapping spans of one finding, the strongest origin kept; strongest first, at most LIMIT."""
+    if len(candidates) < 2:
+        return candidates
     merged: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda item: (item.finding, item.first, -item.stop)):
+    for candidate in sorted(candidates, key=_by_finding):
         last = merged[-1] if merged else None
         if last and last.finding == candidate.finding and candidate.first < last.stop:
             last.stop = max(last.stop, candidate.stop)
@@ -103,7 +125,7 @@ def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
                 last.weight, last.origin, last.clauses = candidate.weight, candidate.origin, candidate.clauses or last.clauses
         else:
             merged.append(candidate)
-    return sorted(merged, key=lambda item: (-item.weight, item.first))[:LIMIT]
+    return sorted(merged, key=_by_weight)[:LIMIT]
 
 
 class EvidenceFinder:
@@ -112,8 +134,12 @@ class EvidenceFinder:
     def __init__(self, model: FastModel) -> None:
         """Prepare what stays the same for every batch: each cue's output, learned weight and clauses."""
         self._model = model
-        outputs = [_OUTPUTS.get(finding, -1) for finding in model.lexicon.findings]
-        self._learned = [float(model.cue_weight(number, output)) if output >= 0 else 0.0 for number, output in enumerate(outputs)]
+        findings = model.lexicon.findings
+        place = {label: number for number, label in enumerate(_CUE_LABELS)}
+        self._column = np.array([place.get(finding, 0) for finding in findings])
+        self._learned = np.array(
+            [model.cue_weight(number, _OUTPUTS[finding]) if finding in place else 0.0 for number, finding in enumerate(findings)]
+        )
 
     def find(
         self,
@@ -127,13 +153,14 @@ class EvidenceFinder:
     ) -> list[tuple[Evidence, ...]]:
         """Evidence of every record, strongest first. `text` is batch.text(); signal matches are placed in single texts."""
         candidates = self._cues(scores, decisions)
-        for outputs, base, wanted in _targets(decisions):
-            weights = _attributed(scores, self._model, batch, outputs, base)
-            for number, spans in enumerate(_spans(weights, batch, wanted)):
-                label = _LABELS[int(outputs[number])]
-                for weight, first, stop in spans:
-                    candidates[number].append(_Candidate(first, stop, label, "model", weight, _CLAUSES[label]))
-        starts = batch.starts.tolist()
+        for target in _targets(decisions, candidates):
+            if target.wanted.any():
+                weights = _attributed(scores, self._model, batch, target)
+                for number, spans in enumerate(_spans(weights, batch, target.wanted)):
+                    label = _LABELS[int(target.outputs[number])] if spans else ""
+                    for weight, first, stop in spans:
+                        candidates[number].append(_Candidate(first, stop, label, "model", weight, _CLAUSES[label]))
+        starts, origin = batch.starts.tolist(), batch.origin.tolist()
         for number, matches in enumerate(signals):
             for match in matches:
                 if match.stop > match.first:
@@ -142,32 +169,26 @@ class EvidenceFinder:
                         _Candidate(starts[number] + match.first, starts[number] + match.stop, match.signal, "rule", RULE_WEIGHT, clauses)
                     )
         return [
-            tuple(filter(None, (self._placed(item, record, parts, batch, text) for item in _merged(found))))
+            tuple(filter(None, (self._placed(item, record, parts, origin, text) for item in _merged(found))))
             for record, parts, found in zip(records, segments, candidates, strict=True)
         ]
 
     def _cues(self, scores: Scores, decisions: Decisions) -> list[list[_Candidate]]:
         """Cues of chosen labels, with the weight that the model learned for them."""
-        chosen = [
-            {HEADS["subjects"][label] for label in np.flatnonzero(subjects)}
-            | {HEADS["disguises"][label] for label in np.flatnonzero(disguises)}
-            | ({HEADS["stages"][label] for label in np.flatnonzero(stages)})
-            | ({"out_of_scope"} if category != SUBJECT else set())
-            for category, subjects, disguises, stages in zip(
-                decisions.category.tolist(), decisions.subjects, decisions.disguises, decisions.stages, strict=True
-            )
-        ]
-        found: list[list[_Candidate]] = [[] for _ in chosen]
-        lexicon, cues = self._model.lexicon, scores.cues
-        for number, first, stop, owner in zip(cues.cue.tolist(), cues.first.tolist(), cues.stop.tolist(), cues.owner.tolist(), strict=True):
-            cue = lexicon.cues[number]
-            if cue.finding in chosen[owner]:
-                weight = self._learned[lexicon.finding_of_cue[number]]
-                if weight > 0:
-                    found[owner].append(_Candidate(first, stop, cue.finding, "cue", weight * cue.weight, cue.clauses))
+        cues = scores.cues
+        chosen = np.concatenate(
+            (decisions.subjects, decisions.disguises, decisions.stages, (decisions.category != SUBJECT)[:, None]), axis=1
+        )
+        finding = self._model.lexicon.finding_of_cue[cues.cue]
+        speaking = np.flatnonzero(chosen[cues.owner, self._column[finding]] & (self._learned[finding] > 0))
+        found: list[list[_Candidate]] = [[] for _ in range(len(chosen))]
+        columns = (cues.cue, cues.first, cues.stop, cues.owner, finding)
+        for number, first, stop, owner, learned in zip(*(column[speaking].tolist() for column in columns), strict=True):
+            cue = self._model.lexicon.cues[number]
+            found[owner].append(_Candidate(first, stop, cue.finding, "cue", float(self._learned[learned]) * cue.weight, cue.clauses))
         return found
 
-    def _placed(self, item: _Candidate, record: Record, segments: list[Segment], batch: FoldedBatch, text: str) -> Evidence | None:
+    def _placed(self, item: _Candidate, record: Record, segments: list[Segment], origin: list[int], text: str) -> Evidence | None:
         """A candidate's place in the original field, without punctuation at its ends; None where nothing is left."""
         first, stop = item.first, item.stop
         while first < stop and text[first] in _BOUNDARY_CHARACTERS:
@@ -176,7 +197,7 @@ class EvidenceFinder:
             stop -= 1
         if first == stop:
             return None
-        place = locate(segments, *batch.span(first, stop - 1))
+        place = locate(segments, origin[first], origin[stop - 1] + 1)
         if place is None:
             return None
         field, start, end = place

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classifier.decisions import Decisions, decide
+from classifier.decisions import BoolArray, Decisions, chosen_labels, decide
 from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, read_manifest, read_weights
+from classifier.engines.calibration import FloatArray
 from classifier.engines.fast import FastModel
 from classifier.errors import InputError, ModelError
 from classifier.evidence import EvidenceFinder
@@ -97,22 +98,24 @@ class Classifier:
                 ("disguises", decisions.disguises, decisions.disguise_probabilities),
             )
         }
-        probabilities = decisions.category_probabilities.tolist()
-        for number, record in enumerate(records):
-            why = tuple(name for name, holds in zip(REASONS, judged.reasons[number].tolist(), strict=True) if holds)
+        why = chosen_labels(REASONS, judged.reasons)
+        columns = (decisions.category, decisions.form, decisions.category_probabilities, decisions.disguised)
+        values = (*columns, decisions.disguised_probability, judged.mismatch)
+        rows = zip(*(column.tolist() for column in values), strict=True)
+        for number, (category, form, chances, disguised, chance, mismatch) in enumerate(rows):
             yield Assessment(
-                id=record.id,
-                category=HEADS["category"][decisions.category[number]],
-                probabilities={label: round(value, 4) for label, value in zip(HEADS["category"], probabilities[number], strict=True)},
-                form=HEADS["form"][decisions.form[number]],
+                id=records[number].id,
+                category=HEADS["category"][category],
+                probabilities={label: round(value, 4) for label, value in zip(HEADS["category"], chances, strict=True)},
+                form=HEADS["form"][form],
                 subjects=findings["subjects"][number],
                 stages=findings["stages"][number],
-                disguised=Verdict(bool(decisions.disguised[number]), round(float(decisions.disguised_probability[number]), 4)),
+                disguised=Verdict(disguised, round(chance, 4)),
                 disguises=findings["disguises"][number],
-                signals=_signals(signals[number]),
-                declared_mismatch=bool(judged.mismatch[number]),
-                triage="review" if why else "auto",
-                reasons=why,
+                signals=_signals(signals[number]) if signals[number] else (),
+                declared_mismatch=mismatch,
+                triage="review" if why[number] else "auto",
+                reasons=tuple(why[number]),
                 evidence=shown[number],
                 versions=self.versions,
             )
@@ -132,26 +135,27 @@ class Judgement:
 
     def signals(self) -> list[list[SignalMatch]]:
         """Signals of every text, each placed in its own folded text."""
-        decisions, starts = self.decisions, self.batch.starts.tolist()
-        return [
-            detect(
-                self.text[starts[number] : starts[number + 1] - 1],
-                Context(
-                    HEADS["category"][category], HEADS["form"][form], frozenset(HEADS["stages"][label] for label in np.flatnonzero(stages))
-                ),
-            )
-            for number, (category, form, stages) in enumerate(
-                zip(decisions.category.tolist(), decisions.form.tolist(), decisions.stages, strict=True)
-            )
+        decisions = self.decisions
+        stages = chosen_labels(HEADS["stages"], decisions.stages)
+        contexts = [
+            Context(HEADS["category"][category], HEADS["form"][form], frozenset(ages))
+            for category, form, ages in zip(decisions.category.tolist(), decisions.form.tolist(), stages, strict=True)
         ]
+        return detect(self.text, self.batch.starts.tolist(), contexts)
 
 
-def _findings(labels: Sequence[str], chosen: np.ndarray, probabilities: np.ndarray) -> list[tuple[Finding, ...]]:
+def _findings(labels: Sequence[str], chosen: BoolArray, probabilities: FloatArray) -> list[tuple[Finding, ...]]:
     """Chosen labels of every text, likeliest first."""
     found: list[list[Finding]] = [[] for _ in range(len(chosen))]
-    for text, label in np.argwhere(chosen).tolist():
-        found[text].append(Finding(labels[label], round(float(probabilities[text, label]), 4)))
-    return [tuple(sorted(items, key=lambda item: -item.probability)) for items in found]
+    texts, places = np.nonzero(chosen)
+    values = probabilities[texts, places].tolist()
+    for text, place, value in zip(texts.tolist(), places.tolist(), values, strict=True):
+        found[text].append(Finding(labels[place], round(value, 4)))
+    return [tuple(sorted(items, key=_by_probability)) if len(items) > 1 else tuple(items) for items in found]
+
+
+def _by_probability(finding: Finding) -> float:
+    return -finding.probability
 
 
 def _signals(matches: list[SignalMatch]) -> tuple[Signal, ...]:

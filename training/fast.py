@@ -46,6 +46,7 @@ class FastWeights:
         }
         # safetensors writes the bytes as they lie, whatever the strides say
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / FAST_WEIGHTS)
+        (folder / FAST_WEIGHTS).chmod(0o644)
 
 
 def targets(examples: Sequence[Example], head: str) -> NDArray[np.int64]:

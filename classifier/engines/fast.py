@@ -60,9 +60,9 @@ class FastModel:
         logits = product[:, :-1] * scale[:, None] + self.lexicon.presence(cues, len(batch)) @ self._cue_weights
         return Scores(logits + self._bias, scale.astype(np.float32), ngrams, cues)
 
-    def contributions(self, ngrams: NGrams, outputs: NDArray[np.int64]) -> FloatArray:
-        """Each n-gram occurrence's weight for one output a occurrence; both of shape (occurrences,), before scaling."""
-        return self._weights[ngrams.rows, outputs]
+    def contributions(self, rows: NDArray[np.int32], outputs: NDArray[np.int64]) -> FloatArray:
+        """Each n-gram occurrence's weight for the output named beside it; all of shape (occurrences,), before scaling."""
+        return self._weights[rows, outputs]
 
     def cue_weight(self, finding: int, output: int) -> float:
         """What the presence of a cue of `finding` (its place in the lexicon's findings) adds to an output's logit."""

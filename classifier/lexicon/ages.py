@@ -36,12 +36,12 @@ def _ranges(low: int, high: int, unit: str) -> Iterator[tuple[str, int, int]]:
                     yield f"{one}{unit}{sign}{other}{unit}", first, last
 
 
-def stage_cues() -> Iterator[tuple[str, str]]:
-    """(word, stage) for every written age from 2 to 18 and every grade from one to nine, ranges included."""
+def stage_cues() -> list[tuple[str, str]]:
+    """(word, stage) for every written age from 2 to 18 and every grade from one to nine, ranges included, each once."""
+    found: dict[tuple[str, str], None] = {}
     for unit in ("岁", "周岁"):
         for word, first, last in _ranges(2, 18, unit):
-            for stage in stages_of_ages(first, last):
-                yield word, stage
+            found.update(((word, stage), None) for stage in stages_of_ages(first, last))
     for word, first, last in _ranges(1, 9, "年级"):
-        for stage in stages_of_ages(first + _FIRST_GRADE_AGE - 1, last + _FIRST_GRADE_AGE):
-            yield word, stage
+        found.update(((word, stage), None) for stage in stages_of_ages(first + _FIRST_GRADE_AGE - 1, last + _FIRST_GRADE_AGE))
+    return list(found)

@@ -15,6 +15,7 @@ _AMOUNT = re.compile(
     r"|(?:收费|学费|费用|价格|年费|全款|一次[^。，,]{0,4}[交收付缴]清?|缴费|总价|会费|只要|仅需?|现价|特价|团费)"
     r"\D{0,4}(?P<c>\d{3,6})(?!\s?(?:课时|节|次|人|年|期|天|小时|讲|[-~]))"
     r"|(?P<d>\d{4,6})\s?(?:一位|/人|每人|一期|/期|/年|一年|整|全包)"
+    r"|(?<![\d.*x-])(?P<e>[5-9]\d{3}|[1-9]\d{4})(?![\d*x.:-]|\s?[年月级人名字词米平分题多余集套个期天])"
 )
 _LESSONS = re.compile(r"(?P<n>\d{2,4})\s?(?:个)?(?:课时|课次|节|次课|讲|小时)")
 _PERIOD = re.compile(
@@ -23,7 +24,7 @@ _PERIOD = re.compile(
 _MONTHLY = re.compile(
     r"按月|月结|月付|按次|按课时收|每月(?:收|交|缴|付)|课后付|先上后付|划扣|随时[可能]退|分[两二三四]期|一[月课]一[结付]|(?:一个?月|3个?月|三个?月|季度?)一[交缴付结]"
 )
-_FEE_CONTEXT = re.compile(r"课|班|营|学|辅导|老师|教|会员|套餐|提分|冲刺|训练")
+_BY_LESSON = re.compile(r"\s?[/每一](?:课时|节|月)")
 _PRICE_CUT = re.compile(
     r"原价[^。；;\n]{0,16}?\d|现价|秒杀|拼团|团购价|[二三四五2345]人(?:成)?团|返现|返\d+|砍价|限时(?:特价|优惠|抢)|特惠|(?:立|直)减\d*|抵\d+|代金券|(?<!\d)0元|零元|一元(?:课|体验|学)|免费(?:送|领)\d{0,3}[节次课]|买[一二三1-3]送|老带新|膨胀|助力|半价|[1-7一二三四五六七](?:\.\d)?折|早鸟价?|立省"
 )
@@ -31,7 +32,7 @@ _TRIAL = re.compile(r"体验|试听|试课|试学|节|次|课|引流|领取|抢|
 
 
 def _value(match: re.Match[str]) -> float:
-    text = match["a"] or match["b"] or match["c"] or match["d"]
+    text = match["a"] or match["b"] or match["c"] or match["d"] or match["e"]
     return float(text.replace(",", "")) * (10000 if match["wan"] else 1)
 
 
@@ -39,23 +40,31 @@ class PrepayExcess(Detector):
     """More than three months, 60 lessons or 5000 yuan asked at once."""
 
     signals = ("prepay_excess",)
-    triggers = ("元", "块", "¥", "rmb", "课时", "节", "讲", "费", "年", "万", "次", "清", "位", "期", "价")
+    triggers = (
+        "元", "块", "¥", "rmb", "课时", "节", "讲", "小时", "次课", "课次", "费", "万", "清", "价", "年卡", "包年", "/年",
+        "一年", "全年", "学年", "半年", "年交",
+        "年缴", "个月", "一位", "/人", "每人", "一期", "/期", "整", "卡", "金", "位", "课", "营", "班",
+    )  # fmt: skip
 
     def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
         """Amounts, lessons and periods over the limit, unless the text says that the fee is paid by month or lesson."""
-        if _MONTHLY.search(text):
-            return
+        found = list(self._over(text))
+        if found and not _MONTHLY.search(text):
+            yield from found
+
+    def _over(self, text: str) -> Iterator[SignalMatch]:
         amounts = [(match, _value(match)) for match in _AMOUNT.finditer(text)]
         for match, amount in amounts:
-            if amount > AMOUNT_LIMIT and not re.match(r"\s?[/每一](?:课时|节|月)", text[match.end() : match.end() + 5]):
+            if amount > AMOUNT_LIMIT and not _BY_LESSON.match(text, match.end()):
                 yield SignalMatch("prepay_excess", f"一次性 {amount:g} 元（限 {AMOUNT_LIMIT} 元）", *match.span())
+        if not amounts and not any(word in text for word in "费交付"):
+            return
         for match in _LESSONS.finditer(text):
             lessons = int(match["n"])
-            if lessons > LESSON_LIMIT and (amounts or "费" in text):
+            if lessons > LESSON_LIMIT:
                 yield SignalMatch("prepay_excess", f"一次性 {lessons} 课时（限 {LESSON_LIMIT} 课时）", *match.span())
         for match in _PERIOD.finditer(text):
-            if amounts or "费" in text or "交" in text or "付" in text:
-                yield SignalMatch("prepay_excess", f"{match.group()}（限 3 个月）", *match.span())
+            yield SignalMatch("prepay_excess", f"{match.group()}（限 3 个月）", *match.span())
 
 
 class LowPriceBait(Detector):

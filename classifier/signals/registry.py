@@ -8,7 +8,7 @@ need not run, yield a SignalMatch for every place it finds, and `register` an in
 import hashlib
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -84,16 +84,38 @@ def _triggers() -> tuple[ahocorasick_rs.AhoCorasick, tuple[int, ...], int]:
     return ahocorasick_rs.AhoCorasick(list(bits)), tuple(bits.values()), always
 
 
-def detect(text: str, context: Context) -> list[SignalMatch]:
-    """Run the detectors that may find something; `text` is one folded text."""
-    automaton, bits, active = _triggers()
-    for word, _, _ in automaton.find_matches_as_indexes(text, overlapping=True):
-        active |= bits[word]
-    matches = []
-    for number, detector in enumerate(registered()):
-        if active >> number & 1 and any(map(context.admits, detector.signals)):
-            matches += [match for match in detector.find(text, context) if context.admits(match.signal)]
-    return matches
+@cache
+def _admitted(category: str, form: str) -> int:
+    """The bits of the detectors that may report something in such a text."""
+    context = Context(category, form, frozenset())
+    return sum(1 << number for number, detector in enumerate(registered()) if any(map(context.admits, detector.signals)))
+
+
+def detect(text: str, starts: Sequence[int], contexts: Sequence[Context]) -> list[list[SignalMatch]]:
+    """Run over a folded batch the detectors that may find something; each match is placed in its own text.
+
+    text: the batch as one string, boundaries included. starts: where each text begins, and where the next would.
+    """
+    automaton, bits, always = _triggers()
+    active = [always] * len(contexts)
+    owner, stop = -1, 0
+    for word, first, _ in automaton.find_matches_as_indexes(text, overlapping=True):
+        while first >= stop:
+            owner += 1
+            stop = starts[owner + 1]
+        active[owner] |= bits[word]
+    detectors = registered()
+    found: list[list[SignalMatch]] = []
+    for number, context in enumerate(contexts):
+        waiting = active[number] & _admitted(context.category, context.form)
+        matches: list[SignalMatch] = []
+        part = text[starts[number] : starts[number + 1] - 1] if waiting else ""
+        while waiting:
+            lowest = waiting & -waiting
+            waiting ^= lowest
+            matches += detectors[lowest.bit_length() - 1].find(part, context)
+        found.append(matches)
+    return found
 
 
 @cache

@@ -80,7 +80,9 @@ class LateEnd(Detector):
     """Lessons that end after 20:30, or after 21:00 where the text says that they are online."""
 
     signals = ("late_schedule",)
-    triggers = (":", "点", "时", ".")
+    triggers = tuple(
+        f"{hour}{mark}" for hour in ("8", "9", "10", "11", "20", "21", "22", "23", "八", "九", "十", "十一") for mark in ":.点时"
+    )
 
     def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
         """Ends of time ranges and named ends, compared with the limit."""

@@ -1,6 +1,5 @@
 """A record's fields as one string, title first, each field on a line of its own, with the place of every field."""
 
-from bisect import bisect_right
 from typing import NamedTuple
 
 from classifier.records import Record
@@ -35,9 +34,7 @@ def compose(record: Record) -> tuple[str, list[Segment]]:
 
 def locate(segments: list[Segment], start: int, end: int) -> tuple[str, int, int] | None:
     """The field and the [start, end) inside it of a composed span, cut at the field's end; None between fields."""
-    position = bisect_right(segments, start, key=lambda segment: segment.start) - 1
-    if position < 0:
-        return None
-    field, begin, length = segments[position]
-    first, last = start - begin, min(end - begin, length)
-    return (field, first, last) if first < last else None
+    for field, begin, length in segments:
+        if begin <= start < begin + length:
+            return field, start - begin, min(end - begin, length)
+    return None

@@ -36,6 +36,9 @@ _INVISIBLE_RANGES = (
     (0xFFA0, 0xFFA0), (0xFFF9, 0xFFFC), (0x1D159, 0x1D159), (0x1F3FB, 0x1F3FF), (0xE0000, 0xE0FFF),
 )  # fmt: skip
 _SEPARATORS = "*…·•・~^_`′'\"°¨¯-¦⋯‧∙⁎﹒"
+_RANGE_WORDS = "零一二三四五六七八九十百两岁年月日点半时分级"
+"""Between these a sign means a range (二~四岁) and no word is broken by it."""
+
 _MAX_SEPARATOR_RUN = 3
 
 
@@ -74,6 +77,8 @@ def fold_table() -> NDArray[np.uint32]:
     table[ord(_JOINT)] = BOUNDARY
     for first, last in _HAN_RANGES:
         table[first : last + 1] |= _HAN
+    for numeral in _RANGE_WORDS:
+        table[ord(numeral)] &= _CODE
     for separator in _SEPARATORS:
         table[table == ord(separator)] |= _SEPARATOR
     return table
@@ -99,10 +104,6 @@ class FoldedBatch:
     def text(self) -> str:
         """The whole batch as one string, boundaries included: string index = index into `codes`."""
         return self.codes.tobytes().decode("utf-32-le")
-
-    def span(self, first: int, last: int) -> tuple[int, int]:
-        """The original [start, end) that the folded characters first … last (inclusive) came from."""
-        return int(self.origin[first]), int(self.origin[last]) + 1
 
 
 def _deleted(classed: NDArray[np.uint32]) -> NDArray[np.bool_] | None:

@@ -43,6 +43,7 @@ def fast(
     write_card(output, classifier, by_split, qualities)
     for name, quality in qualities.items():
         typer.echo(
-            f"{name}: 类别 macro-F1 {quality.category_macro_f1:.3f}，科目 {quality.subjects.f1:.3f}，变异 {quality.disguised.f1:.3f}，线索 {quality.signals.f1:.3f}"
+            f"{name}: 类别 macro-F1 {quality.category_macro_f1:.3f}，科目 {quality.subjects.f1:.3f}，"
+            f"变异 {quality.disguised.f1:.3f}，线索 {quality.signals.f1:.3f}"
         )
     typer.echo(f"模型 {manifest.version} → {output}")
