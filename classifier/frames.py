@@ -33,21 +33,21 @@ def assess_frame(classifier: "Classifier", frame: pl.DataFrame, *, signals: bool
     blank = composed.str.strip_chars().str.len_bytes() == 0
     if blank.any():
         raise InputError("E111", found=f"第 {int(blank.arg_max() or 0) + 1} 行 row {int(blank.arg_max() or 0) + 1}")
-    declared = (
-        frame["declared_category"].cast(pl.String).fill_null("")
-        if "declared_category" in frame.columns
-        else pl.repeat("", frame.height, eager=True)
-    )
-    identifiers = frame["id"].cast(pl.String) if "id" in frame.columns else pl.repeat("", frame.height, eager=True)
-    chunks = [
-        _chunk(classifier, composed[start : start + CHUNK].to_list(), declared[start : start + CHUNK].to_list(), signals)
-        for start in range(0, frame.height, CHUNK)
-    ] or [_chunk(classifier, [], [], signals)]
-    return pl.concat(chunks).insert_column(0, identifiers.alias("id"))
+    declared, sources = _column(frame, "declared_category"), _column(frame, "source")
+    chunks = []
+    for start in range(0, max(frame.height, 1), CHUNK):
+        part = slice(start, start + CHUNK)
+        chunks.append(_chunk(classifier, composed[part].to_list(), declared[part].to_list(), sources[part].to_list(), signals))
+    return pl.concat(chunks).insert_column(0, _column(frame, "id").alias("id"))
 
 
-def _chunk(classifier: "Classifier", texts: Sequence[str], declared: Sequence[str], signals: bool) -> pl.DataFrame:
-    judged = classifier.judge(texts, declared)
+def _column(frame: pl.DataFrame, name: str) -> pl.Series:
+    """A column as text without nulls, or empty text where the frame has none."""
+    return frame[name].cast(pl.String).fill_null("") if name in frame.columns else pl.repeat("", frame.height, eager=True)
+
+
+def _chunk(classifier: "Classifier", texts: Sequence[str], declared: Sequence[str], sources: Sequence[str], signals: bool) -> pl.DataFrame:
+    judged = classifier.judge(texts, declared, sources)
     decisions = judged.decisions
     columns = {
         "category": _named(HEADS["category"], decisions.category),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from classifier.decisions import BoolArray, Decisions, chosen_labels, decide
-from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, read_manifest, read_weights
+from classifier.engines.artifact import FAST_WEIGHTS, HEADS, Manifest, default_folder, read_manifest, read_weights
 from classifier.engines.calibration import FloatArray
 from classifier.engines.fast import FastModel
 from classifier.errors import InputError, ModelError
@@ -41,10 +41,7 @@ class Classifier:
             raise ModelError("E204", found=engine, expected=" / ".join(ENGINES))
         self.engine = engine
         self.manifest = read_manifest(folder)
-        arrays = read_weights(folder, FAST_WEIGHTS)
-        self._model = FastModel(
-            arrays["buckets"], arrays["weights"].astype(np.float32), arrays["cue_weights"], arrays["bias"], load_lexicon()
-        )
+        self._model = FastModel(read_weights(folder, FAST_WEIGHTS), load_lexicon())
         self._finder = EvidenceFinder(self._model)
         self.versions = Versions(__version__, self.manifest.version, rules_version(), load_policy().version)
 
@@ -75,13 +72,14 @@ class Classifier:
 
         return assess_frame(self, frame, signals=signals)
 
-    def judge(self, texts: Sequence[str], declared: Sequence[str]) -> "Judgement":
-        """Fold, score and decide composed texts; what both paths share."""
-        return Judgement(self, texts, declared)
+    def judge(self, texts: Sequence[str], declared: Sequence[str], sources: Sequence[str], *, origins: bool = False) -> "Judgement":
+        """Fold, score and decide composed texts."""
+        return Judgement(self._model, self.manifest, texts, declared, sources, origins=origins)
 
     def _assess_batch(self, records: list[Record], evidence: bool) -> Iterator[Assessment]:
         composed = [compose(record) for record in records]
-        judged = Judgement(self, [text for text, _ in composed], [record.declared_category for record in records], origins=True)
+        declared = [record.declared_category for record in records]
+        judged = self.judge([text for text, _ in composed], declared, [record.source for record in records], origins=True)
         signals = judged.signals()
         decisions = judged.decisions
         if evidence:
@@ -122,16 +120,18 @@ class Classifier:
 
 
 class Judgement:
-    """One batch, folded, scored and decided."""
+    """One batch, folded, scored and decided; what `assess_many` and `assess_frame` share."""
 
-    def __init__(self, classifier: Classifier, texts: Sequence[str], declared: Sequence[str], *, origins: bool = False) -> None:
-        """Judge composed `texts`; `declared` holds the declared category of each, or an empty string."""
+    def __init__(
+        self, model: FastModel, manifest: Manifest, texts: Sequence[str], declared: Sequence[str], sources: Sequence[str], *, origins: bool
+    ) -> None:
+        """Judge composed `texts`; `declared` and `sources` hold what is known of each, or an empty string."""
         self.batch: FoldedBatch = fold(texts, origins=origins)
         self.text = self.batch.text()
-        self.scores = classifier._model.score(self.batch)
-        self.decisions: Decisions = decide(self.scores.logits, classifier.manifest)
+        self.scores = model.score(self.batch, sources)
+        self.decisions: Decisions = decide(self.scores.logits, manifest)
         self.mismatch = declared_mismatches(declared, self.decisions)
-        self.reasons = reasons(self.batch, self.text, self.decisions, self.mismatch, classifier.manifest)
+        self.reasons = reasons(self.batch, self.text, self.decisions, self.mismatch, manifest)
 
     def signals(self) -> list[list[SignalMatch]]:
         """Signals of every text, each placed in its own folded text."""

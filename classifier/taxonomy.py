@@ -32,6 +32,7 @@ class Taxonomy:
     signals: dict[str, Label]
     triage: dict[str, Label]
     reasons: dict[str, Label]
+    sources: dict[str, Label]
 
     @property
     def declarable(self) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def _labels(table: dict[str, dict[str, Any]]) -> dict[str, Label]:
 
 def _load() -> Taxonomy:
     raw = tomllib.loads(resources.files("classifier").joinpath("taxonomy.toml").read_text(encoding="utf-8"))
-    heads = (_labels(raw[head]) for head in ("category", "form", "subject", "stage", "disguise", "signal", "triage", "reason"))
+    heads = (_labels(raw[head]) for head in ("category", "form", "subject", "stage", "disguise", "signal", "triage", "reason", "source"))
     return Taxonomy(raw["version"], *heads)
 
 

@@ -54,13 +54,10 @@ def coverage_gaps(examples: Sequence[Example], path: Path = COVERAGE) -> list[st
     counted = counts(examples)
     minimums: dict[str, int] = dict(wanted["minimum"])
     for group, number in wanted["each"].items():
-        labels = _SOURCES if group == "source" else getattr(TAXONOMY, f"{group}s")
+        labels = getattr(TAXONOMY, f"{group}s")
         minimums |= {f"{group}.{label}": number for label in labels}
     minimums |= {name: int(share * len(examples)) for name, share in wanted["share"].items()}
     return [f"{name}: {counted.get(name, 0)} < {number}" for name, number in minimums.items() if counted.get(name, 0) < number]
-
-
-_SOURCES = ("catalog", "web_ad", "moments", "sms", "poster", "short_video", "classified", "news", "notice", "chat", "other")
 
 
 def label_errors(examples: Sequence[Example]) -> list[str]:
@@ -87,7 +84,7 @@ def _problems(example: Example) -> list[str]:
         "subject has a school subject": example.category == "subject" and not subjects & school,
         "disguises and conduct signals are for subject texts": example.category != "subject" and bool(example.disguises or conduct),
         "advertising signals are for ads": example.form != "ad" and bool(advertising),
-        "unknown source": example.source not in _SOURCES,
+        "unknown source": example.source not in TAXONOMY.sources,
         "unknown split": example.split not in SPLITS,
         "unknown subject": not subjects <= school | quality,
     }

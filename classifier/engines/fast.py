@@ -1,15 +1,19 @@
 """The fast engine: a linear model over hashed character n-grams and lexicon cues, all heads in one sparse product."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.engines.features import HASH_BITS, NGrams, find_ngrams
 from classifier.lexicon import CueMatches, Lexicon
+from classifier.taxonomy import TAXONOMY
 from classifier.text.folding import FoldedBatch
 
 FloatArray = NDArray[np.float32]
+_SOURCES = {source: number for number, source in enumerate(TAXONOMY.sources)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +30,25 @@ class Scores:
 
 
 class FastModel:
-    """Linear heads: logit = bias + Σ weight[n-gram] / norm + Σ weight[cue finding present].
+    """Linear heads: logit = bias + Σ weight[n-gram] / norm + Σ weight[cue finding present] + weight[source, where known].
 
     The weights of an n-gram already hold its inverse document frequency; the norm is the Euclidean length of the
     text's n-gram vector, computed in the same product by one more column.
     """
 
-    def __init__(
-        self, buckets: NDArray[np.uint32], weights: FloatArray, cue_weights: FloatArray, bias: FloatArray, lexicon: Lexicon
-    ) -> None:
-        """Take arrays of shapes (rows,), (rows, outputs + 1), (findings, outputs), (outputs,).
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], lexicon: Lexicon) -> None:
+        """Take the arrays of the artefact.
 
-        The last column of `weights` is the squared inverse document frequency.
+        buckets (rows,); weights (rows, outputs + 1), whose last column is the squared inverse document frequency;
+        cue_weights (findings, outputs); source_weights (sources, outputs); bias (outputs,).
         """
+        buckets = arrays["buckets"]
         self._index = np.full(1 << HASH_BITS, -1, dtype=np.int32)
         self._index[buckets] = np.arange(len(buckets), dtype=np.int32)
-        self._weights = weights
-        self._cue_weights = cue_weights
-        self._bias = bias
+        self._weights: FloatArray = arrays["weights"].astype(np.float32)
+        self._cue_weights: FloatArray = arrays["cue_weights"]
+        self._source_weights: FloatArray = np.concatenate((arrays["source_weights"], np.zeros_like(arrays["source_weights"][:1])))
+        self._bias: FloatArray = arrays["bias"]
         self.lexicon = lexicon
 
     @property
@@ -51,13 +56,14 @@ class FastModel:
         """Bucket → feature row, −1 where unknown."""
         return self._index
 
-    def score(self, batch: FoldedBatch) -> Scores:
-        """Logits of every head for a folded batch."""
+    def score(self, batch: FoldedBatch, sources: Sequence[str]) -> Scores:
+        """Logits of every head for a folded batch; `sources` names where each text was met, "" where unknown."""
         ngrams = find_ngrams(batch, self._index)
         product = ngrams.matrix(len(self._weights)) @ self._weights
         scale = 1.0 / np.sqrt(np.maximum(product[:, -1], 1e-12))
         cues = self.lexicon.match(batch)
         logits = product[:, :-1] * scale[:, None] + self.lexicon.presence(cues, len(batch)) @ self._cue_weights
+        logits += self._source_weights[[_SOURCES.get(source, -1) for source in sources]]
         return Scores(logits + self._bias, scale.astype(np.float32), ngrams, cues)
 
     def contributions(self, rows: NDArray[np.int32], outputs: NDArray[np.int64]) -> FloatArray:

@@ -226,8 +226,13 @@ def open_sink(path: Path | None, columns: Sequence[str]) -> Iterator[Sink]:
     """
     if path is None:
         sink: Sink = JsonlSink(sys.stdout.buffer)
-        yield sink
-        sink.close()
+        try:
+            yield sink
+            sink.close()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise RunError("E301", path="标准输出", found=error.strerror or str(error)) from error
         return
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES_OUT:

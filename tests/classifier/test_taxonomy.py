@@ -5,7 +5,7 @@ from classifier.taxonomy import TAXONOMY
 
 def all_labels():
     groups = (TAXONOMY.categories, TAXONOMY.forms, TAXONOMY.subjects, TAXONOMY.stages, TAXONOMY.disguises, TAXONOMY.signals)
-    return [label for group in (*groups, TAXONOMY.triage, TAXONOMY.reasons) for label in group.values()]
+    return [label for group in (*groups, TAXONOMY.triage, TAXONOMY.reasons, TAXONOMY.sources) for label in group.values()]
 
 
 def test_the_heads_have_the_standards_sizes():

@@ -30,7 +30,9 @@ def fast(
     weights.save(output)
     validation = by_split["validation"]
     batch = fold([compose(example.record)[0] for example in validation], origins=False)
-    temperatures, thresholds, triage = calibrate(weights.model().score(batch).logits, validation)
+    temperatures, thresholds, triage = calibrate(
+        weights.model().score(batch, [example.source for example in validation]).logits, validation
+    )
     manifest = Manifest(
         LAYOUT_VERSION, output.name, {head: list(labels) for head, labels in HEADS.items()}, temperatures, thresholds, triage,
         corpus_hash(files), {FAST_WEIGHTS: file_hash(output / FAST_WEIGHTS)},
