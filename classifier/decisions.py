@@ -21,6 +21,7 @@ class Decisions:
     """Verdicts and probabilities of a batch; every array's first axis is the text.
 
     category, form: index of the chosen label. *_probabilities: calibrated. subjects, stages, disguises: chosen labels.
+    disguised_probability: that the text is subject training and disguised.
     """
 
     category: NDArray[np.int64]
@@ -69,7 +70,7 @@ def decide(logits: FloatArray, manifest: Manifest) -> Decisions:
     _at_least_one(disguises, disguise_p, disguised, np.ones(disguises.shape[1], dtype=bool))
     return Decisions(
         category, category_p, form_p.argmax(axis=1), form_p, subjects, subject_p, stage_p >= limits["stages"], stage_p,
-        disguised, disguised_p[:, 0], disguises, disguise_p,
+        disguised, disguised_p[:, 0] * category_p[:, SUBJECT], disguises, disguise_p,
     )  # fmt: skip
 
 

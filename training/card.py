@@ -73,7 +73,7 @@ def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequen
             ]
         )
     )
-    lines.append(_row(["---"] * 14))
+    lines.append(_row(["---"] * 15))
     for name, q in qualities.items():
         shown = [
             q.category_macro_f1,
@@ -81,6 +81,7 @@ def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequen
             q.stages.f1,
             q.form_accuracy,
             q.disguised.f1,
+            q.disguised_average_precision,
             q.disguises.f1,
             q.signals.f1,
             q.calibration_error,

@@ -27,6 +27,7 @@ class Quality:
     categories: dict[str, Ratio]
     subjects: Ratio
     disguised: Ratio
+    disguised_average_precision: float
     disguises: Ratio
     signals: Ratio
     signal_labels: dict[str, Ratio]
@@ -62,6 +63,15 @@ def calibration_error(confident: Sequence[tuple[float, bool]], bins: int = 10) -
     return round(sum(abs(said - hit) for said, hit in sums) / max(1, len(confident)), 4)
 
 
+def average_precision(scored: Sequence[tuple[float, bool]]) -> float:
+    """Mean precision at each positive, over (score, is positive) pairs ranked by score; 0 where there is none."""
+    hits, area = 0, 0.0
+    for rank, (_, positive) in enumerate(sorted(scored, key=lambda pair: -pair[0]), 1):
+        hits += positive
+        area += positive * hits / rank
+    return round(area / hits, 4) if hits else 0.0
+
+
 def _ids(items: Sequence[object]) -> frozenset[str]:
     return frozenset(item.id if hasattr(item, "id") else str(item) for item in items)
 
@@ -95,6 +105,9 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
         categories=categories,
         subjects=set_ratio(sets["subjects"]),
         disguised=ratio(sum(g and p for g, p in judged), sum(p for _, p in judged), sum(g for g, _ in judged)),
+        disguised_average_precision=average_precision(
+            [(said.disguised.probability, bool(gold.disguises)) for gold, said in rows if "disguised" in gold.agreed]
+        ),
         disguises=set_ratio(sets["disguises"]),
         signals=set_ratio(sets["signals"]),
         signal_labels=by_signal,

@@ -20,10 +20,10 @@ from classifier.taxonomy import TAXONOMY
 from classifier.text import compose, fold
 from training.corpus import Example
 
-MIN_DOCUMENTS = 2
-CLASS_WEIGHT = "balanced"
-CUE_SCALE = 0.3
-INVERSE_REGULARISATION = {"category": 20.0, "form": 20.0, "subjects": 30.0, "stages": 30.0, "disguised": 20.0, "disguises": 20.0}
+MIN_DOCUMENTS = 3
+_CERTAIN = 8.0
+CUE_SCALE = 0.25
+INVERSE_REGULARISATION = {"category": 30.0, "form": 30.0, "subjects": 40.0, "stages": 40.0, "disguised": 20.0, "disguises": 20.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +99,13 @@ def train_fast(examples: Sequence[Example]) -> FastWeights:
     bias = np.zeros(outputs, dtype=np.float32)
     for head, place in head_slices().items():
         rows, gold = learned_rows(head, examples), targets(examples, head)
-        for number, output in enumerate(range(place.start, place.stop)):
-            if head in ("category", "form"):
-                break
-            coefficients[output], bias[output] = _binary(matrix[rows], gold[rows, number], INVERSE_REGULARISATION[head])
+        strength = INVERSE_REGULARISATION[head]
         if head in ("category", "form"):
-            model = LogisticRegression(C=INVERSE_REGULARISATION[head], max_iter=500, class_weight=CLASS_WEIGHT).fit(
-                matrix[rows], gold[rows]
-            )
+            model = LogisticRegression(C=strength, max_iter=500).fit(matrix[rows], gold[rows])
             coefficients[place], bias[place] = model.coef_, model.intercept_
+            continue
+        for number, output in enumerate(range(place.start, place.stop)):
+            coefficients[output], bias[output] = _binary(matrix[rows], gold[rows, number], strength)
     rows, cue_rows, source_rows = np.split(coefficients.T, np.cumsum((len(buckets), cues.shape[1])))
     return FastWeights(
         buckets.astype(np.uint32),
@@ -128,6 +126,9 @@ def _known_sources(examples: Sequence[Example]) -> NDArray[np.float32]:
     return known
 
 
-def _binary(matrix: csr_array, gold: NDArray[np.int64], strength: float) -> tuple[NDArray[np.float32], float]:
+def _binary(matrix: csr_array, gold: NDArray[np.int64], strength: float) -> tuple[NDArray[np.float32] | float, float]:
+    """Weights and bias of a yes-or-no label; one that never or always occurs is known beforehand."""
+    if len(np.unique(gold)) < 2:
+        return 0.0, _CERTAIN if gold.all() else -_CERTAIN
     model = LogisticRegression(C=strength, solver="liblinear", random_state=0).fit(matrix, gold)
     return model.coef_[0], float(model.intercept_[0])
