@@ -1,8 +1,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEV := $(wildcard ../shared/eval/dev.jsonl)
+GOLD := $(addprefix --gold ,$(DEV))
 
-.PHONY: demo test lint types train corpus-check bench-speed clean
+.PHONY: demo test lint types train corpus-check bench-speed bench-quality clean
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,13 +31,16 @@ test: $(VENV)/.dev
 	$(BIN)/pytest
 
 train: $(VENV)/.dev
-	$(BIN)/jianke-train fast
+	$(BIN)/jianke-train fast $(GOLD)
 
 corpus-check: $(VENV)/.dev
 	$(BIN)/jianke-train corpus check
 
 bench-speed: $(VENV)/.bench
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m benchmarks.speed --write
+
+bench-quality: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.quality --write $(GOLD)
 
 clean:
 	rm -rf $(VENV) build *.egg-info demo-output

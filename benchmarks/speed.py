@@ -30,10 +30,10 @@ from sklearn.pipeline import make_pipeline
 
 from classifier import load
 from training.corpus import ROOT, corpus_files, read_examples
+from training.marks import write_between
 
 LENGTHS = (40, 60, 150)
 ROUNDS = 3
-MARKS = ("<!-- speed:begin -->", "<!-- speed:end -->")
 
 
 def texts_of(length: int, sources: list[str], wanted: int) -> list[str]:
@@ -140,10 +140,7 @@ def main() -> None:
     report = "\n".join(measure())
     print(report)
     if arguments.write:
-        path = Path(__file__).with_name("README.md")
-        before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        path.write_text(f"{before}{MARKS[0]}\n{report}\n{MARKS[1]}{after}", encoding="utf-8")
+        write_between(Path(__file__).with_name("README.md"), "speed", report)
 
 
 if __name__ == "__main__":

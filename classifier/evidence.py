@@ -1,5 +1,6 @@
 """Evidence: the places in the original that speak for a finding, from cues, rules and the model's own attribution."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,16 +12,18 @@ from classifier.decisions import SUBJECT, Decisions
 from classifier.engines.artifact import HEADS, head_slices
 from classifier.engines.fast import FastModel, Scores
 from classifier.engines.features import ORDERS
+from classifier.lexicon.matcher import CODED
 from classifier.records import Evidence, Record
 from classifier.signals import SignalMatch
 from classifier.taxonomy import TAXONOMY
 from classifier.text.composition import Segment, locate
-from classifier.text.folding import FoldedBatch
+from classifier.text.folding import FoldedBatch, Reading
 
 LIMIT = 10
 """At most this many spans are shown for one text."""
 
 RULE_WEIGHT = 1.5
+_CODED = HEADS["disguises"].index(CODED)
 _SPANS_PER_TARGET = 2
 _MINIMUM_SHARE = 0.25
 _SLICES = head_slices()
@@ -137,6 +140,7 @@ class EvidenceFinder:
         findings = model.lexicon.findings
         place = {label: number for number, label in enumerate(_CUE_LABELS)}
         self._column = np.array([place.get(finding, 0) for finding in findings])
+        self._coded = max(0.5, model.cue_weight(findings.index(CODED), _OUTPUTS[CODED]))
         self._learned = np.array(
             [model.cue_weight(number, _OUTPUTS[finding]) if finding in place else 0.0 for number, finding in enumerate(findings)]
         )
@@ -160,7 +164,12 @@ class EvidenceFinder:
                     label = _LABELS[int(target.outputs[number])] if spans else ""
                     for weight, first, stop in spans:
                         candidates[number].append(_Candidate(first, stop, label, "model", weight, _CLAUSES[label]))
-        starts, origin = batch.starts.tolist(), batch.origin.tolist()
+        for number, reading in zip(_owners(batch), batch.readings, strict=True):
+            if decisions.disguises[number, _CODED]:
+                candidates[number].append(
+                    _Candidate(reading.first, reading.stop, CODED, "decoder", self._coded * reading.probability, _CLAUSES[CODED])
+                )
+        starts, places = batch.starts.tolist(), _Places(batch)
         for number, matches in enumerate(signals):
             for match in matches:
                 if match.stop > match.first:
@@ -169,7 +178,7 @@ class EvidenceFinder:
                         _Candidate(starts[number] + match.first, starts[number] + match.stop, match.signal, "rule", RULE_WEIGHT, clauses)
                     )
         return [
-            tuple(filter(None, (self._placed(item, record, parts, origin, text) for item in _merged(found))))
+            tuple(filter(None, (_placed(item, record, parts, places, text) for item in _merged(found))))
             for record, parts, found in zip(records, segments, candidates, strict=True)
         ]
 
@@ -188,21 +197,44 @@ class EvidenceFinder:
             found[owner].append(_Candidate(first, stop, cue.finding, "cue", float(self._learned[learned]) * cue.weight, cue.clauses))
         return found
 
-    def _placed(self, item: _Candidate, record: Record, segments: list[Segment], origin: list[int], text: str) -> Evidence | None:
-        """A candidate's place in the original field, without punctuation at its ends; None where nothing is left."""
-        first, stop = item.first, item.stop
-        while first < stop and text[first] in _BOUNDARY_CHARACTERS:
-            first += 1
-        while stop > first and text[stop - 1] in _BOUNDARY_CHARACTERS:
-            stop -= 1
-        if first == stop:
-            return None
-        place = locate(segments, origin[first], origin[stop - 1] + 1)
-        if place is None:
-            return None
-        field, start, end = place
-        surface = getattr(record, field)[start:end]
-        return Evidence(start, end, surface, text[first:stop], item.finding, item.origin, round(item.weight, 3), item.clauses, field)
+
+def _owners(batch: FoldedBatch) -> list[int]:
+    """The text of every reading."""
+    owners: list[int] = (np.searchsorted(batch.starts, [reading.first for reading in batch.readings], side="right") - 1).tolist()
+    return owners
+
+
+class _Places:
+    """Where the characters of a batch stand in their originals, and which of them a decoder has written."""
+
+    def __init__(self, batch: FoldedBatch) -> None:
+        """Take plain lists, which are read one by one faster than arrays."""
+        self.origin, self.ends = batch.origin.tolist(), batch.ends.tolist()
+        self.readings = batch.readings
+        self._firsts = [reading.first for reading in batch.readings]
+
+    def reading(self, first: int, stop: int) -> Reading | None:
+        """The decoded word that overlaps [first, stop), if any."""
+        place = bisect_left(self._firsts, stop) - 1
+        return self.readings[place] if place >= 0 and self.readings[place].stop > first else None
+
+
+def _placed(item: _Candidate, record: Record, segments: list[Segment], places: _Places, text: str) -> Evidence | None:
+    """A candidate's place in the original field, without punctuation at its ends; None where nothing is left."""
+    first, stop = item.first, item.stop
+    while first < stop and text[first] in _BOUNDARY_CHARACTERS:
+        first += 1
+    while stop > first and text[stop - 1] in _BOUNDARY_CHARACTERS:
+        stop -= 1
+    if first == stop:
+        return None
+    place = locate(segments, places.origin[first], places.ends[stop - 1])
+    if place is None:
+        return None
+    field, start, end = place
+    surface = getattr(record, field)[start:end]
+    origin = "decoder" if item.origin == "cue" and places.reading(first, stop) else item.origin
+    return Evidence(start, end, surface, text[first:stop], item.finding, origin, round(item.weight, 3), item.clauses, field)
 
 
 _LABELS = {output: label for label, output in _OUTPUTS.items()}

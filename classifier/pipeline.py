@@ -20,8 +20,8 @@ from classifier.records import Assessment, Finding, Record, Signal, Verdict, Ver
 from classifier.signals import SignalMatch, detect, rules_version
 from classifier.signals.registry import Context
 from classifier.taxonomy import TAXONOMY
-from classifier.text.composition import compose
-from classifier.text.folding import FoldedBatch, fold
+from classifier.text import compose, normalise
+from classifier.text.folding import FoldedBatch
 from classifier.triage import REASONS, declared_mismatches, reasons
 from classifier.version import __version__
 
@@ -126,7 +126,7 @@ class Judgement:
         self, model: FastModel, manifest: Manifest, texts: Sequence[str], declared: Sequence[str], sources: Sequence[str], *, origins: bool
     ) -> None:
         """Judge composed `texts`; `declared` and `sources` hold what is known of each, or an empty string."""
-        self.batch: FoldedBatch = fold(texts, origins=origins)
+        self.batch: FoldedBatch = normalise(texts, origins=origins)
         self.text = self.batch.text()
         self.scores = model.score(self.batch, sources)
         self.decisions: Decisions = decide(self.scores.logits, manifest)

@@ -84,8 +84,8 @@ class Verdict:
 class Evidence:
     """A place in the original: `surface == getattr(record, field)[start:end]`, offsets in Unicode code points.
 
-    finding: the label id that the span supports; origin: `cue`, `rule` or `model`; weight: larger is stronger,
-    comparable within one assessment; normalized: the span as it was read after folding.
+    finding: the label id that the span supports; origin: `cue`, `decoder`, `rule` or `model`; weight: larger is stronger,
+    comparable within one assessment; normalized: the span as it was read after folding and decoding.
     """
 
     start: int

@@ -22,6 +22,24 @@ NEAR_DUPLICATE = 0.6
 _TRIGRAM_BUCKETS = 1 << 20
 
 
+_HARD_SLICES = ("honest_lookalike", "borderline_non_subject", "coded_innocent", "declared_right")
+
+
+def is_hard_negative(example: Example) -> bool:
+    """A text that invites a wrong finding: subject words without subject teaching, suspicious but honest or lawful."""
+    return example.slice.startswith("hard_") or example.slice.removesuffix("_plain") in _HARD_SLICES
+
+
+def is_mixed_or_contradicting(example: Example) -> bool:
+    """Several courses in one text, or a content that contradicts the declaration."""
+    contradicts = bool(example.declared_category) and example.declared_category != example.category
+    return contradicts or example.slice == "mixed" or (example.category == "subject" and any(map(_is_quality_field, example.subjects)))
+
+
+def _is_quality_field(subject: str) -> bool:
+    return TAXONOMY.subjects[subject].side == "non_subject"
+
+
 def counts(examples: Sequence[Example]) -> dict[str, int]:
     """Everything that coverage.toml sets a minimum for, counted."""
     counted: Counter[str] = Counter()
@@ -36,12 +54,12 @@ def counts(examples: Sequence[Example]) -> dict[str, int]:
             counted.update(f"{group}.{label}" for label in labels)
     kinds: dict[str, Callable[[Example], bool]] = {
         "texts": lambda example: True,
-        "hard_negatives": lambda example: (
-            example.slice.startswith("hard_") or example.slice in ("honest_lookalike", "borderline_non_subject", "coded_innocent")
-        ),
+        "hard_negatives": is_hard_negative,
         "obfuscated_pairs": lambda example: bool(example.pair),
         "short": lambda example: len(example.text) < 25,
         "long": lambda example: len(example.text) > 150,
+        "mixed_or_contradicting": is_mixed_or_contradicting,
+        "layout_noise": lambda example: example.slice in ("noise_ocr", "glued"),
         "second_labels": lambda example: bool(example.second),
     }
     counted.update({name: sum(map(holds, examples)) for name, holds in kinds.items()})

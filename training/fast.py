@@ -17,7 +17,7 @@ from classifier.engines.fast import FastModel
 from classifier.engines.features import HASH_BITS, ORDERS, hash_ngrams
 from classifier.lexicon import load_lexicon
 from classifier.taxonomy import TAXONOMY
-from classifier.text import compose, fold
+from classifier.text import compose, normalise
 from training.corpus import Example
 
 MIN_DOCUMENTS = 3
@@ -76,7 +76,7 @@ def learned_rows(head: str, examples: Sequence[Example]) -> NDArray[np.int64]:
 def train_fast(examples: Sequence[Example]) -> FastWeights:
     """Fit every head on hashed n-grams and cue findings; the same examples give the same weights."""
     texts = [compose(example.record)[0] for example in examples]
-    batch = fold(texts, origins=False)
+    batch = normalise(texts, origins=False)
     hashed = hash_ngrams(batch.codes).ravel()
     owner = np.repeat(np.searchsorted(batch.starts - 1, np.arange(len(batch.codes)), side="right") - 1, ORDERS)
     usable = (hashed > 0) & (owner < len(texts))
@@ -90,7 +90,7 @@ def train_fast(examples: Sequence[Example]) -> FastWeights:
     length = np.sqrt(np.asarray(csr_array(counts[:, buckets]) @ (idf * idf)))
     features = csr_array(diags_array(1 / np.maximum(length, 1e-6)) @ weighted)
     lexicon = load_lexicon()
-    cues = lexicon.presence(lexicon.match(batch), len(texts)) * CUE_SCALE
+    cues = lexicon.presence(lexicon.match(batch), batch) * CUE_SCALE
     sources = _known_sources(examples) * CUE_SCALE
     matrix = csr_array(hstack([features, csr_array(cues), csr_array(sources)]))
     matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)

@@ -9,12 +9,13 @@ import typer
 
 from classifier.pipeline import load
 from classifier.policy import load_policy
-from classifier.records import Assessment, Record
+from classifier.records import Assessment, Evidence, Record
 from classifier.report import advice, cited_clauses, names
 from classifier.tables.columns import parse_declared
 from classifier.taxonomy import TAXONOMY
 
-_ORIGINS = {"cue": "词表", "rule": "规则", "model": "模型"}
+_COLOURED, _PLAIN = ("\x1b[1;33m", "\x1b[0m"), ("【", "】")
+_ORIGINS = {"cue": "词表", "decoder": "解码", "rule": "规则", "model": "模型"}
 
 
 def explain(
@@ -36,9 +37,9 @@ def explain(
         typer.echo(line)
 
 
-def highlighted(text: str, spans: list[tuple[int, int]], coloured: bool) -> str:
-    """`text` with the spans marked: in colour, or by 【】 where there is none."""
-    opened, closed = ("\x1b[1;33m", "\x1b[0m") if coloured else ("【", "】")
+def highlighted(text: str, spans: list[tuple[int, int]], marks: tuple[str, str]) -> str:
+    """`text` with the two marks around every span; spans that touch share a pair."""
+    opened, closed = marks
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -52,6 +53,11 @@ def highlighted(text: str, spans: list[tuple[int, int]], coloured: bool) -> str:
     return "".join([*parts, text[place:]])
 
 
+def _read_as(item: Evidence) -> str:
+    """How a coded word was read, where it was."""
+    return f"（读作“{item.normalized}”）" if item.origin == "decoder" and item.surface != item.normalized else ""
+
+
 def explanation(record: Record, assessment: Assessment, coloured: bool) -> list[str]:
     """The explanation, line by line."""
     result = assessment
@@ -60,7 +66,7 @@ def explanation(record: Record, assessment: Assessment, coloured: bool) -> list[
         value: str = getattr(record, field)
         spans = [(item.start, item.end) for item in result.evidence if item.field == field]
         if value:
-            lines.append(f"{heading}　{highlighted(value, spans, coloured)}")
+            lines.append(f"{heading}　{highlighted(value, spans, _COLOURED if coloured else _PLAIN)}")
     category = TAXONOMY.categories[result.category]
     lines += ["", f"判定　疑似{category.name}（置信度 {result.probabilities[result.category]:.2f}），{TAXONOMY.forms[result.form].name}"]
     for heading, items in (("科目", result.subjects), ("学段", result.stages), ("变异", result.disguises)):
@@ -69,7 +75,8 @@ def explanation(record: Record, assessment: Assessment, coloured: bool) -> list[
     lines += [f"线索　{TAXONOMY.signals[signal.id].name}：{signal.value}" for signal in result.signals]
     lines += ["", "证据"]
     lines += [
-        f"　“{item.surface}” → {TAXONOMY[item.finding].name}（{_ORIGINS[item.origin]}，权重 {item.weight:.2f}）{' '.join(item.clauses)}"
+        f"　“{item.surface}”{_read_as(item)} → {TAXONOMY[item.finding].name}"
+        f"（{_ORIGINS[item.origin]}，权重 {item.weight:.2f}）{' '.join(item.clauses)}"
         for item in result.evidence
     ] or ["　（无）"]
     lines += ["", "依据"]

@@ -62,7 +62,7 @@ class FastModel:
         product = ngrams.matrix(len(self._weights)) @ self._weights
         scale = 1.0 / np.sqrt(np.maximum(product[:, -1], 1e-12))
         cues = self.lexicon.match(batch)
-        logits = product[:, :-1] * scale[:, None] + self.lexicon.presence(cues, len(batch)) @ self._cue_weights
+        logits = product[:, :-1] * scale[:, None] + self.lexicon.presence(cues, batch) @ self._cue_weights
         logits += self._source_weights[[_SOURCES.get(source, -1) for source in sources]]
         return Scores(logits + self._bias, scale.astype(np.float32), ngrams, cues)
 

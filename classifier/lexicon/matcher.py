@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from classifier.lexicon.ages import stage_cues
 from classifier.text.folding import FoldedBatch
 
+CODED = "coded_language"
+"""The finding that a decoded word speaks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cue:
@@ -44,7 +47,7 @@ class Lexicon:
         self.findings = sorted({cue.finding for cue in cues})
         place = {finding: number for number, finding in enumerate(self.findings)}
         self.finding_of_cue = np.array([place[cue.finding] for cue in cues], dtype=np.int64)
-        self._automaton = ahocorasick_rs.AhoCorasick([cue.word for cue in cues])
+        self._automaton = ahocorasick_rs.AhoCorasick([cue.word for cue in cues], implementation=ahocorasick_rs.Implementation.DFA)
 
     def match(self, batch: FoldedBatch) -> CueMatches:
         """All cue occurrences, overlapping ones included, in reading order."""
@@ -53,10 +56,12 @@ class Lexicon:
         owner = np.searchsorted(batch.starts, table[:, 1], side="right") - 1
         return CueMatches(table[:, 0], table[:, 1], table[:, 2], owner)
 
-    def presence(self, matches: CueMatches, texts: int) -> NDArray[np.float32]:
-        """1 where any cue of a finding occurs in a text; shape (texts, findings)."""
-        present = np.zeros((texts, len(self.findings)), dtype=np.float32)
+    def presence(self, matches: CueMatches, batch: FoldedBatch) -> NDArray[np.float32]:
+        """1 where any cue of a finding occurs in a text, or a decoded word speaks of coded language; shape (texts, findings)."""
+        present = np.zeros((len(batch), len(self.findings)), dtype=np.float32)
         present[matches.owner, self.finding_of_cue[matches.cue]] = 1.0
+        decoded = [reading.first for reading in batch.readings]
+        present[np.searchsorted(batch.starts, decoded, side="right") - 1, self.findings.index(CODED)] = 1.0
         return present
 
 

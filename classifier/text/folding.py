@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ _INVISIBLE_RANGES = (
     (0x2060, 0x206F), (0x20D0, 0x20FF), (0x3164, 0x3164), (0xD800, 0xDFFF), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
     (0xFFA0, 0xFFA0), (0xFFF9, 0xFFFC), (0x1D159, 0x1D159), (0x1F3FB, 0x1F3FF), (0xE0000, 0xE0FFF),
 )  # fmt: skip
-_SEPARATORS = "*…·•・~^_`′'\"°¨¯-¦⋯‧∙⁎﹒"
+_SEPARATORS = ".*…·•・~^_`′'\"°¨¯-¦⋯‧∙⁎﹒"
 _RANGE_WORDS = "零一二三四五六七八九十百两岁年月日点半时分级"
 """Between these a sign means a range (二~四岁) and no word is broken by it."""
 
@@ -51,6 +52,8 @@ def read_table(name: str) -> list[tuple[str, ...]]:
 def _single(character: str) -> str:
     """The one character that a compatibility form stands for, or the character itself."""
     folded = unicodedata.normalize("NFKC", character)
+    if "\u00c0" <= character <= "\u024f":
+        folded = unicodedata.normalize("NFKD", character)[0]
     if len(folded) == 1:
         return folded
     inner = folded.strip("()[]〔〕. ,")
@@ -84,18 +87,31 @@ def fold_table() -> NDArray[np.uint32]:
     return table
 
 
+class Reading(NamedTuple):
+    """[first, stop) of a batch's codes stands for `text`, by a decoder's reading, with the probability that it is right."""
+
+    first: int
+    stop: int
+    text: str
+    decoder: str
+    probability: float
+
+
 @dataclass(frozen=True, slots=True)
 class FoldedBatch:
-    """Folded texts side by side.
+    """Folded texts side by side; `readings` are the coded words that decoding has written out, in order.
 
     codes: uint32, shape (characters + texts + 1,): BOUNDARY, text 0, BOUNDARY, text 1, … BOUNDARY.
     origin: int32, same shape: the place of each character in its own original text; −1 at boundaries; may be empty.
+    ends: int32, same shape as origin: where each character ends there (one past its last original character).
     starts: int64, shape (texts + 1,): where text i begins in `codes`; it ends at starts[i + 1] − 1.
     """
 
     codes: NDArray[np.uint32]
     origin: NDArray[np.int32]
+    ends: NDArray[np.int32]
     starts: NDArray[np.int64]
+    readings: tuple[Reading, ...] = ()
 
     def __len__(self) -> int:
         """How many texts the batch holds."""
@@ -145,7 +161,8 @@ def fold(texts: Sequence[str], *, origins: bool = True) -> FoldedBatch:
     codes = classed & _CODE
     bounds = np.flatnonzero(codes == BOUNDARY)
     if place is None:
-        return FoldedBatch(codes, np.zeros(0, dtype=np.int32), bounds + 1)
+        nowhere = np.zeros(0, dtype=np.int32)
+        return FoldedBatch(codes, nowhere, nowhere, bounds + 1)
     sizes = np.diff(bounds, append=bounds[-1] + 1)
-    origin = place - np.repeat(place[bounds] + 1, sizes)
-    return FoldedBatch(codes, origin.astype(np.int32), bounds + 1)
+    origin = (place - np.repeat(place[bounds] + 1, sizes)).astype(np.int32)
+    return FoldedBatch(codes, origin, origin + 1, bounds + 1)

@@ -58,9 +58,9 @@ def test_explain_can_answer_in_json_and_from_standard_input():
 
 
 def test_highlights_are_merged():
-    assert highlighted("一二三四五", [(1, 3), (2, 4)], coloured=False) == "一【二三四】五"
-    assert highlighted("一二", [], coloured=True) == "一二"
-    assert highlighted("一二", [(0, 1)], coloured=True).startswith("\x1b[")
+    assert highlighted("一二三四五", [(1, 3), (2, 4)], ("【", "】")) == "一【二三四】五"
+    assert highlighted("一二", [], ("<", ">")) == "一二"
+    assert highlighted("一二", [(0, 1)], ("<", ">")) == "<一>二"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["classify", "--help"], ["explain", "--help"], ["--version"]])

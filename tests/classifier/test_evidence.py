@@ -33,7 +33,7 @@ def check(record, assessment):
     assert weights == sorted(weights, reverse=True)
     for item in assessment.evidence:
         assert getattr(record, item.field)[item.start : item.end] == item.surface != ""
-        assert item.start < item.end and item.origin in ("cue", "rule", "model")
+        assert item.start < item.end and item.origin in ("cue", "decoder", "rule", "model")
         assert TAXONOMY[item.finding] and all(clause in load_policy().clauses for clause in item.clauses)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, file_hash, read_manifest
-from classifier.text import compose, fold
+from classifier.text import compose, normalise
 from training.corpus import corpus_files, corpus_hash
 from training.evaluate import evaluate
 from training.fast import targets, train_fast
@@ -27,7 +27,7 @@ def test_what_is_saved_is_what_was_trained(examples, tmp_path):
     weights = train_fast(part)
     weights.save(tmp_path)
     assert file_hash(tmp_path / FAST_WEIGHTS)
-    batch = fold([compose(example.record)[0] for example in part[:50]], origins=False)
+    batch = normalise([compose(example.record)[0] for example in part[:50]], origins=False)
     sources = [example.source for example in part[:50]]
     loaded = FastModel(read_weights(tmp_path, FAST_WEIGHTS), load_lexicon())
     assert np.array_equal(weights.model().score(batch, sources).logits, loaded.score(batch, sources).logits)

@@ -31,3 +31,21 @@ def agreement() -> None:
     """Cohen's κ between the writers' labels and the blind second labels, by head."""
     for head, (kappa, number) in kappas(read_examples(corpus_files())).items():
         typer.echo(f"{head:<12} κ = {kappa:.3f}  (n = {number})")
+
+
+@app.command()
+def card() -> None:
+    """Count, measure agreement, train the learning curve, and write the figures into the data card."""
+    from training.datacard import CARD, write_datacard
+
+    write_datacard(read_examples(corpus_files()))
+    typer.echo(f"已写入 {CARD}")
+
+
+@app.command()
+def suspects(most: int = typer.Option(60, help="最多列出几条。")) -> None:
+    """Records whose category the model and cleanlab doubt, most doubtful first: places to look, not verdicts."""
+    from training.suspects import label_suspects
+
+    for example, said, chance in label_suspects(read_examples(corpus_files()))[:most]:
+        typer.echo(f"{example.id}　标 {example.category}，似 {said}（标注的概率 {chance:.2f}）　{example.text[:60]!r}")

@@ -7,7 +7,7 @@ import typer
 
 from classifier.engines.artifact import FAST_WEIGHTS, HEADS, LAYOUT_VERSION, Manifest, file_hash
 from classifier.pipeline import load
-from classifier.text import compose, fold
+from classifier.text import compose, normalise
 from training.calibrate import calibrate
 from training.card import write_card
 from training.corpus import ROOT, corpus_files, corpus_hash, read_examples
@@ -29,7 +29,7 @@ def fast(
     output.mkdir(parents=True, exist_ok=True)
     weights.save(output)
     validation = by_split["validation"]
-    batch = fold([compose(example.record)[0] for example in validation], origins=False)
+    batch = normalise([compose(example.record)[0] for example in validation], origins=False)
     temperatures, thresholds, triage = calibrate(
         weights.model().score(batch, [example.source for example in validation]).logits, validation
     )

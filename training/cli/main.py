@@ -6,6 +6,7 @@ import typer
 
 from classifier.errors import JiankeError
 from training.cli import corpus
+from training.cli.evaluate import evaluate
 from training.cli.fast import fast
 
 app = typer.Typer(
@@ -13,6 +14,7 @@ app = typer.Typer(
 )
 app.add_typer(corpus.app, name="corpus")
 app.command()(fast)
+app.command()(evaluate)
 
 
 def main() -> None:
