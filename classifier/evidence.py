@@ -137,12 +137,12 @@ class EvidenceFinder:
     def __init__(self, model: FastModel) -> None:
         """Prepare what stays the same for every batch: each cue's output, learned weight and clauses."""
         self._model = model
-        findings = model.lexicon.findings
+        groups = model.lexicon.groups
         place = {label: number for number, label in enumerate(_CUE_LABELS)}
-        self._column = np.array([place.get(finding, 0) for finding in findings])
-        self._coded = max(0.5, model.cue_weight(findings.index(CODED), _OUTPUTS[CODED]))
+        self._column = np.array([place.get(finding, 0) for finding, _ in groups])
+        self._coded = max(0.5, model.cue_weight(groups.index((CODED, True)), _OUTPUTS[CODED]))
         self._learned = np.array(
-            [model.cue_weight(number, _OUTPUTS[finding]) if finding in place else 0.0 for number, finding in enumerate(findings)]
+            [model.cue_weight(number, _OUTPUTS[finding]) if finding in place else 0.0 for number, (finding, _) in enumerate(groups)]
         )
 
     def find(
@@ -188,10 +188,10 @@ class EvidenceFinder:
         chosen = np.concatenate(
             (decisions.subjects, decisions.disguises, decisions.stages, (decisions.category != SUBJECT)[:, None]), axis=1
         )
-        finding = self._model.lexicon.finding_of_cue[cues.cue]
-        speaking = np.flatnonzero(chosen[cues.owner, self._column[finding]] & (self._learned[finding] > 0))
+        group = self._model.lexicon.group_of_cue[cues.cue]
+        speaking = np.flatnonzero(chosen[cues.owner, self._column[group]] & (self._learned[group] > 0))
         found: list[list[_Candidate]] = [[] for _ in range(len(chosen))]
-        columns = (cues.cue, cues.first, cues.stop, cues.owner, finding)
+        columns = (cues.cue, cues.first, cues.stop, cues.owner, group)
         for number, first, stop, owner, learned in zip(*(column[speaking].tolist() for column in columns), strict=True):
             cue = self._model.lexicon.cues[number]
             found[owner].append(_Candidate(first, stop, cue.finding, "cue", float(self._learned[learned]) * cue.weight, cue.clauses))

@@ -21,14 +21,9 @@ CARD = CORPUS.parent / "README.md"
 CURVE = CORPUS.parent / "learning-curve.svg"
 SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _HEAD_NAMES = {
-    "category": "类别",
-    "form": "文本性质",
-    "disguised": "是否变异",
-    "subjects": "科目",
-    "stages": "学段",
-    "disguises": "变异形式",
+    "category": "类别", "form": "文本性质", "disguised": "是否变异", "subjects": "科目", "stages": "学段", "disguises": "变异形式",
     "signals": "线索",
-}
+}  # fmt: skip
 
 
 def _f1(gold: np.ndarray, said: np.ndarray) -> float:
@@ -67,8 +62,9 @@ def curve(examples: Sequence[Example]) -> tuple[list[int], dict[str, list[float]
 def _counts_table(examples: Sequence[Example]) -> list[str]:
     counted = counts(examples)
     kinds = {
-        "texts": "全部", "hard_negatives": "难负例", "obfuscated_pairs": "变形文本（另有平写孪生）", "short": "少于 25 字", "long": "多于 150 字",
-        "mixed_or_contradicting": "混合或与申报相反", "layout_noise": "版面噪声", "second_labels": "有第二次盲标",
+        "texts": "全部", "hard_negatives": "难负例", "obfuscated_pairs": "变形文本（另有平写孪生）", "short": "少于 25 字",
+        "long": "多于 150 字", "mixed_or_contradicting": "混合或与申报相反", "layout_noise": "版面噪声",
+        "second_labels": "有第二次盲标",
     }  # fmt: skip
     lines = ["| 项 | 条数 |", "| --- | ---: |"]
     lines += [f"| {title} | {counted.get(name, 0)} |" for name, title in kinds.items()]

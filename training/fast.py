@@ -22,7 +22,7 @@ from training.corpus import Example
 
 MIN_DOCUMENTS = 3
 _CERTAIN = 8.0
-CUE_SCALE = 0.25
+CUE_SCALE = 0.2
 INVERSE_REGULARISATION = {"category": 30.0, "form": 30.0, "subjects": 40.0, "stages": 40.0, "disguised": 20.0, "disguises": 20.0}
 
 

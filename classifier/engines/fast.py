@@ -40,7 +40,7 @@ class FastModel:
         """Take the arrays of the artefact.
 
         buckets (rows,); weights (rows, outputs + 1), whose last column is the squared inverse document frequency;
-        cue_weights (findings, outputs); source_weights (sources, outputs); bias (outputs,).
+        cue_weights (cue groups, outputs); source_weights (sources, outputs); bias (outputs,).
         """
         buckets = arrays["buckets"]
         self._index = np.full(1 << HASH_BITS, -1, dtype=np.int32)
@@ -70,6 +70,6 @@ class FastModel:
         """Each n-gram occurrence's weight for the output named beside it; all of shape (occurrences,), before scaling."""
         return self._weights[rows, outputs]
 
-    def cue_weight(self, finding: int, output: int) -> float:
-        """What the presence of a cue of `finding` (its place in the lexicon's findings) adds to an output's logit."""
-        return float(self._cue_weights[finding, output])
+    def cue_weight(self, group: int, output: int) -> float:
+        """What the presence of a cue of `group` (its place in the lexicon's groups) adds to an output's logit."""
+        return float(self._cue_weights[group, output])

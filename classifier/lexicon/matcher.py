@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from classifier.lexicon.ages import stage_cues
 from classifier.text.folding import FoldedBatch
 
+PLAIN_WEIGHT = 1.0
+"""Cues of this weight and more say their finding plainly; lighter ones hint at it. The model weighs the two apart."""
+
 CODED = "coded_language"
 """The finding that a decoded word speaks for."""
 
@@ -39,14 +42,14 @@ class CueMatches:
 
 
 class Lexicon:
-    """A set of cues. The same word may point at several labels."""
+    """A set of cues. The same word may point at several labels. `groups`: (finding, said plainly) of every group of cues."""
 
     def __init__(self, cues: list[Cue]) -> None:
         """Build the automaton; longest matches win where cues of one label overlap is left to the evidence."""
         self.cues = cues
-        self.findings = sorted({cue.finding for cue in cues})
-        place = {finding: number for number, finding in enumerate(self.findings)}
-        self.finding_of_cue = np.array([place[cue.finding] for cue in cues], dtype=np.int64)
+        self.groups = sorted({(cue.finding, cue.weight >= PLAIN_WEIGHT) for cue in cues})
+        place = {group: number for number, group in enumerate(self.groups)}
+        self.group_of_cue = np.array([place[cue.finding, cue.weight >= PLAIN_WEIGHT] for cue in cues], dtype=np.int64)
         self._automaton = ahocorasick_rs.AhoCorasick([cue.word for cue in cues], implementation=ahocorasick_rs.Implementation.DFA)
 
     def match(self, batch: FoldedBatch) -> CueMatches:
@@ -57,11 +60,11 @@ class Lexicon:
         return CueMatches(table[:, 0], table[:, 1], table[:, 2], owner)
 
     def presence(self, matches: CueMatches, batch: FoldedBatch) -> NDArray[np.float32]:
-        """1 where any cue of a finding occurs in a text, or a decoded word speaks of coded language; shape (texts, findings)."""
-        present = np.zeros((len(batch), len(self.findings)), dtype=np.float32)
-        present[matches.owner, self.finding_of_cue[matches.cue]] = 1.0
+        """1 where any cue of a group occurs in a text, or a decoded word speaks of coded language; shape (texts, groups)."""
+        present = np.zeros((len(batch), len(self.groups)), dtype=np.float32)
+        present[matches.owner, self.group_of_cue[matches.cue]] = 1.0
         decoded = [reading.first for reading in batch.readings]
-        present[np.searchsorted(batch.starts, decoded, side="right") - 1, self.findings.index(CODED)] = 1.0
+        present[np.searchsorted(batch.starts, decoded, side="right") - 1, self.groups.index((CODED, True))] = 1.0
         return present
 
 

@@ -67,3 +67,13 @@ def test_labelled_files_from_elsewhere_are_read_and_their_faults_named(tmp_path)
         with pytest.raises(InputError) as caught:
             read_examples([path])
         assert caught.value.code == code and "gold.jsonl:1" in caught.value.chinese
+
+
+def test_the_datasets_library_opens_the_folder(root, tmp_path, monkeypatch, examples):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    from datasets import load_dataset
+
+    opened = load_dataset(str(root / "data"), split="train", cache_dir=str(tmp_path))
+    assert opened.num_rows == len(examples)
+    assert {"id", "text", "category", "subjects", "split"} <= set(opened.column_names)
