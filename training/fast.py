@@ -20,7 +20,7 @@ from classifier.taxonomy import TAXONOMY
 from classifier.text import compose, normalise
 from training.corpus import Example
 
-MIN_DOCUMENTS = 3
+MIN_DOCUMENTS = 4
 _CERTAIN = 8.0
 CUE_SCALE = 0.2
 INVERSE_REGULARISATION = {"category": 30.0, "form": 30.0, "subjects": 40.0, "stages": 40.0, "disguised": 20.0, "disguises": 20.0}

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from classifier.text.folding import BOUNDARY, FoldedBatch
 
-HASH_BITS = 22
+HASH_BITS = 21
 ORDERS = 3
 _MULTIPLIERS = tuple(np.uint32(value) for value in (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F))
 _FINAL = np.uint32(0x165667B1)

@@ -50,7 +50,7 @@ class Lexicon:
         self.groups = sorted({(cue.finding, cue.weight >= PLAIN_WEIGHT) for cue in cues})
         place = {group: number for number, group in enumerate(self.groups)}
         self.group_of_cue = np.array([place[cue.finding, cue.weight >= PLAIN_WEIGHT] for cue in cues], dtype=np.int64)
-        self._automaton = ahocorasick_rs.AhoCorasick([cue.word for cue in cues], implementation=ahocorasick_rs.Implementation.DFA)
+        self._automaton = ahocorasick_rs.AhoCorasick([cue.word for cue in cues], implementation=ahocorasick_rs.Implementation.ContiguousNFA)
 
     def match(self, batch: FoldedBatch) -> CueMatches:
         """All cue occurrences, overlapping ones included, in reading order."""

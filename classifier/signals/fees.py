@@ -21,6 +21,7 @@ _LESSONS = re.compile(r"(?P<n>\d{2,4})\s?(?:个)?(?:课时|课次|节|次课|讲
 _PERIOD = re.compile(
     r"年费|年卡|包年|(?:一次|一口价|全款)[^。；;\n]{0,8}(?:一年|全年|学年|半年|学期|两学期)|(?:一年|全年|整年|半年|学年)[^。；;\n]{0,8}(?:一次|付清|交清|缴清|收取|全款|打包)|(?:按|以)(?:学?年|半年)(?:收|交|缴|付|计)|年(?:交|缴)|(?:收|交|缴)(?:一|半|全|整)年|买一年|(?:一年|全年)(?:学费|收费|费用|课程包|套餐|\d)|/年|(?:交|缴|付)(?:满|够)?[4-9四五六七八九十]+个月"
 )
+_LARGE = re.compile(r"\d{4}|\d,\d|\d ?万|[6-9]\d\s?[课节次讲小个]|\d{3}\s?[课节次讲小个]|年[费卡交缴付]|[包/一全学半整][年期]|个月")
 _MONTHLY = re.compile(
     r"按月|月结|月付|按次|按课时收|每月(?:收|交|缴|付)|课后付|先上后付|划扣|随时[可能]退|分[两二三四]期|一[月课]一[结付]|(?:一个?月|3个?月|三个?月|季度?)一[交缴付结]"
 )
@@ -49,7 +50,7 @@ class PrepayExcess(Detector):
 
     def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
         """Amounts, lessons and periods over the limit, unless the text says that the fee is paid by month or lesson."""
-        found = list(self._over(text))
+        found = list(self._over(text)) if _LARGE.search(text) else []
         if found and not _MONTHLY.search(text):
             yield from found
 

@@ -14,7 +14,7 @@ WORDS = ["<s>", "<pad>", "</s>", "<unk>", "▁", "a", "▁passage", "▁query", 
 
 def packed(layers: int = 2, hidden: int = 32) -> PackedModel:
     random = np.random.default_rng(0)
-    sizes = Sizes(hidden, layers, 2, 2 * hidden, len(WORDS), 16, 2, 1e-12)
+    sizes = Sizes(hidden, layers, 2, 2 * hidden, len(WORDS), 64, 2, 1e-12)
     shapes = {"word": (sizes.rows,), "pos": (sizes.positions,), "type": (sizes.types,)}
     tensors = {f"emb.{name}": random.normal(size=rows[0] * hidden) for name, rows in shapes.items()}
     tensors |= {"emb.ln.w": np.ones(hidden), "emb.ln.b": np.zeros(hidden)}

@@ -135,13 +135,21 @@ def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not(base_folder, few, tmp
         Trainer(few, recipe(base_folder, seed=1), tmp_path / "cut")
 
 
-def test_export_is_faithful(base_folder, few, tmp_path):
+def test_a_run_may_start_from_a_trained_encoder(base_folder, few, tmp_path):
+    first = Trainer(few, recipe(base_folder, epochs=1), tmp_path / "first").run()
+    second = Trainer(few, recipe(base_folder, epochs=1, start=str(first)), tmp_path / "second")
+    texts = ["数学", "学 a"]
+    assert np.array_equal(second.encoder.logits(texts, ["", ""]), read_encoder(first).logits(texts, ["", ""]))
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "blocks", "mixed"])
+def test_export_is_faithful(base_folder, few, tmp_path, mode):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     from training.encoder_export import OnnxEncoder, export_encoder
 
     folder = Trainer(few, recipe(base_folder, epochs=1), tmp_path / "run").run()
-    report = export_encoder(folder, tmp_path / "out", few)
+    report = export_encoder(folder, tmp_path / "out", few, mode)
     assert report["fp32_parity"]["max_difference"] < 1e-4 and report["fp32_parity"]["category"] == 1.0
     logits = OnnxEncoder.read(tmp_path / "out", threads=1).logits(["数学"] * 3, ["", "sms", ""])
     assert logits.shape == (3, OUTPUTS)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training.corpus import ROOT, corpus_files, read_examples
+from training.corpus import CORPUS, ROOT, corpus_files, read_examples
 
 BUILD = ROOT / "build" / "encoder"
 app = typer.Typer(help="编码器：微调、导出、量化与评测。", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -38,13 +38,15 @@ def train(
     seed: Annotated[int, typer.Option(help="随机种子。")] = 0,
     threads: Annotated[int, typer.Option(help="线程数。")] = 2,
     limit: Annotated[int, typer.Option(help="只取每 N 条中的一条（试跑）。")] = 1,
+    corpus: Annotated[Path, typer.Option(help="语料文件夹。")] = CORPUS,
+    start: Annotated[str, typer.Option(help="从此前训练好的模型（best 文件夹）接着训练，不从基座开始。")] = "",
 ) -> None:
     """微调：所有输出头一起学，按验证集早停。"""
     from training.encoder import Recipe, train_encoder
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    recipe = Recipe(base=base, layers=layers, epochs=epochs, rate=rate, seed=seed, threads=threads)
-    typer.echo(train_encoder(read_examples(corpus_files())[::limit], recipe, output))
+    recipe = Recipe(base=base, layers=layers, epochs=epochs, rate=rate, seed=seed, threads=threads, start=start)
+    typer.echo(train_encoder(read_examples(corpus_files(corpus))[::limit], recipe, output))
 
 
 @app.command()
@@ -53,12 +55,15 @@ def export(
     model: Annotated[Path, typer.Option(help="train 写出的最佳模型。")] = BUILD / "best",
     gold: Annotated[list[Path] | None, typer.Option(help="另外的标注文件（JSONL），也一并评测。")] = None,
     threads: Annotated[int, typer.Option(help="线程数。")] = 2,
+    corpus: Annotated[Path, typer.Option(help="语料文件夹：应与训练时相同，校准与评测才有意义。")] = CORPUS,
+    quantisation: Annotated[str, typer.Option(help="blocks、mixed 或 dynamic。")] = "blocks",
 ) -> None:
     """导出 ONNX，核对与 torch 一致，量化为 int8，重新评测。"""
     from training.encoder_export import export_encoder, measure
 
-    report = export_encoder(model, output, read_examples(corpus_files()))
-    report |= measure(model, output, read_examples(corpus_files()), gold or [], threads)
+    examples = read_examples(corpus_files(corpus))
+    report = export_encoder(model, output, examples, quantisation)
+    report |= measure(model, output, examples, gold or [], threads)
     output.joinpath("report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
 
