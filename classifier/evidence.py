@@ -145,6 +145,11 @@ class EvidenceFinder:
         self._learned = np.array(
             [model.cue_weight(number, _OUTPUTS[finding]) if finding in place else 0.0 for number, (finding, _) in enumerate(groups)]
         )
+        of_cue = self._learned[model.lexicon.group_of_cue]
+        self._shown = [
+            (cue.finding, round(float(learned) * cue.weight, 3), cue.clauses)
+            for cue, learned in zip(model.lexicon.cues, of_cue, strict=True)
+        ]
 
     def find(
         self,
@@ -163,7 +168,7 @@ class EvidenceFinder:
                 weights = _attributed(scores, self._model, batch, target)
                 for number, spans in enumerate(_spans(weights, batch, target.wanted)):
                     label = _LABELS[int(target.outputs[number])] if spans else ""
-                    for weight, first, stop in spans:
+                    for weight, first, stop in spans[: 1 if candidates[number] else _SPANS_PER_TARGET]:
                         candidates[number].append(_Candidate(first, stop, label, "model", weight, _CLAUSES[label]))
         for number, reading in zip(_owners(batch), batch.readings, strict=True):
             if decisions.disguises[number, _CODED]:
@@ -194,10 +199,10 @@ class EvidenceFinder:
         _, once = np.unique(cues.owner[speaking] * len(self._learned) + group[speaking], return_index=True)
         speaking = speaking[~self._said_once[group[speaking]] | np.isin(np.arange(len(speaking)), once)]
         found: list[list[_Candidate]] = [[] for _ in range(len(chosen))]
-        columns = (cues.cue, cues.first, cues.stop, cues.owner, group)
-        for number, first, stop, owner, learned in zip(*(column[speaking].tolist() for column in columns), strict=True):
-            cue = self._model.lexicon.cues[number]
-            found[owner].append(_Candidate(first, stop, cue.finding, "cue", float(self._learned[learned]) * cue.weight, cue.clauses))
+        columns = (cues.cue, cues.first, cues.stop, cues.owner)
+        for number, first, stop, owner in zip(*(column[speaking].tolist() for column in columns), strict=True):
+            finding, weight, clauses = self._shown[number]
+            found[owner].append(_Candidate(first, stop, finding, "cue", weight, clauses))
         return found
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("fast",)
 BATCH = 256
+_SIGNAL_ORDER = {label: number for number, label in enumerate(TAXONOMY.signals)}
 
 
 class Classifier:
@@ -166,7 +167,7 @@ def _signals(matches: list[SignalMatch]) -> tuple[Signal, ...]:
         if match.value not in known:
             known.append(match.value)
     return tuple(
-        Signal(label.id, "；".join(values[label.id][:3]), label.clauses) for label in TAXONOMY.signals.values() if label.id in values
+        Signal(name, "；".join(values[name][:3]), TAXONOMY.signals[name].clauses) for name in sorted(values, key=_SIGNAL_ORDER.__getitem__)
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import chain
 
 import ahocorasick_rs
 import numpy as np
@@ -55,7 +56,7 @@ class Lexicon:
     def match(self, batch: FoldedBatch) -> CueMatches:
         """All cue occurrences, overlapping ones included, in reading order."""
         found = self._automaton.find_matches_as_indexes(batch.text(), overlapping=True)
-        table = np.array(found, dtype=np.int64).reshape(-1, 3)
+        table = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=3 * len(found)).reshape(-1, 3)
         owner = np.searchsorted(batch.starts, table[:, 1], side="right") - 1
         return CueMatches(table[:, 0], table[:, 1], table[:, 2], owner)
 

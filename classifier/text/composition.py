@@ -1,5 +1,6 @@
 """A record's fields as one string, title first, each field on a line of its own, with the place of every field."""
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from classifier.records import Record
@@ -8,6 +9,8 @@ FIELDS = ("title", "text", "audience", "price", "timetable", "venue", "instituti
 """The fields that take part in a decision, in the order in which they are composed."""
 
 SEPARATOR = "\n"
+
+_values = attrgetter(*FIELDS)
 
 
 class Segment(NamedTuple):
@@ -23,8 +26,7 @@ def compose(record: Record) -> tuple[str, list[Segment]]:
     parts: list[str] = []
     segments: list[Segment] = []
     start = 0
-    for field in FIELDS:
-        value: str = getattr(record, field)
+    for field, value in zip(FIELDS, _values(record), strict=True):
         if value:
             parts.append(value)
             segments.append(Segment(field, start, len(value)))
