@@ -1,12 +1,13 @@
 """From logits to verdicts that agree with one another, for a whole batch at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.engines.artifact import HEADS, Manifest, head_slices
+from classifier.engines.artifact import HEADS, head_slices
 from classifier.engines.calibration import FloatArray, sigmoid, softmax
 from classifier.taxonomy import TAXONOMY
 
@@ -45,19 +46,31 @@ def _at_least_one(chosen: BoolArray, probabilities: FloatArray, where: BoolArray
         chosen[empty, np.where(allowed, probabilities[empty], -1.0).argmax(axis=1)] = True
 
 
-def decide(logits: FloatArray, manifest: Manifest) -> Decisions:
+class Calibration(Protocol):
+    """Temperatures by head and thresholds by head and label: a manifest's, or its cascade's."""
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """By head."""
+
+    @property
+    def thresholds(self) -> dict[str, list[float]]:
+        """By head, one for each label."""
+
+
+def decide(logits: FloatArray, calibration: Calibration) -> Decisions:
     """Calibrate and choose, by the rules of the label standard.
 
     Out-of-scope texts have no subjects; non-subject texts only non-subject fields, at least one; subject texts at least
     one school subject; disguises stand only on subject texts judged disguised, and then at least one.
     """
-    heat = manifest.temperatures
+    heat = calibration.temperatures
     category_p = softmax(logits[:, _SLICES["category"]], heat["category"])
     form_p = softmax(logits[:, _SLICES["form"]], heat["form"])
     subject_p, stage_p, disguised_p, disguise_p = (
         sigmoid(logits[:, _SLICES[head]], heat[head]) for head in ("subjects", "stages", "disguised", "disguises")
     )
-    limits = {head: np.array(values, dtype=np.float32) for head, values in manifest.thresholds.items()}
+    limits = {head: np.array(values, dtype=np.float32) for head, values in calibration.thresholds.items()}
     category = category_p.argmax(axis=1)
     is_subject, is_non_subject = category == SUBJECT, category == NON_SUBJECT
     subjects = subject_p >= limits["subjects"]
@@ -72,6 +85,15 @@ def decide(logits: FloatArray, manifest: Manifest) -> Decisions:
         category, category_p, form_p.argmax(axis=1), form_p, subjects, subject_p, stage_p >= limits["stages"], stage_p,
         disguised, disguised_p[:, 0] * category_p[:, SUBJECT], disguises, disguise_p,
     )  # fmt: skip
+
+
+def replaced(decisions: Decisions, rows: NDArray[np.int64], others: Decisions) -> Decisions:
+    """The decisions with those of `rows` taken from `others`, which holds these rows only."""
+    arrays = {}
+    for item in fields(Decisions):
+        arrays[item.name] = getattr(decisions, item.name).copy()
+        arrays[item.name][rows] = getattr(others, item.name)
+    return Decisions(**arrays)
 
 
 def chosen_labels(labels: Sequence[str], chosen: BoolArray) -> list[list[str]]:

@@ -99,6 +99,10 @@ MESSAGES: dict[str, Message] = {
         "未知的引擎：{found}。应为 {expected}",
         "unknown engine {found}; expected {expected}",
     ),
+    "E205": Message(
+        "模型中没有编码器：{path}。引擎 encoder 需要含编码器的模型；请改用 --engine fast 或 auto",
+        "no encoder in the model {path}; the encoder engine needs one; use --engine fast or auto",
+    ),
     "E301": Message(
         "无法写出结果：{path}（{found}）。应为可写的文件夹与足够的磁盘空间；请更换位置后重试，原有文件未被改动",
         "cannot write {path} ({found}); expected a writable folder with free space; choose another place; nothing that"

@@ -1,7 +1,8 @@
 """The classifier: records in, assessments out, one at a time, in a stream, or as a frame."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from classifier.decisions import BoolArray, Decisions, chosen_labels, decide
-from classifier.engines.artifact import FAST_WEIGHTS, HEADS, Manifest, default_folder, read_manifest, read_weights
+from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, read_manifest, read_weights, verify_file
 from classifier.engines.calibration import FloatArray
-from classifier.engines.fast import FastModel
+from classifier.engines.cascade import refine, unsure
+from classifier.engines.fast import FastModel, Scores
 from classifier.errors import InputError, ModelError
 from classifier.evidence import EvidenceFinder
 from classifier.lexicon import load_lexicon
@@ -28,7 +30,9 @@ from classifier.version import __version__
 if TYPE_CHECKING:
     import polars as pl
 
-ENGINES = ("fast",)
+    from classifier.engines.encoder import OnnxEncoder
+
+ENGINES = ("auto", "fast", "encoder")
 BATCH = 256
 _SIGNAL_ORDER = {label: number for number, label in enumerate(TAXONOMY.signals)}
 
@@ -37,12 +41,15 @@ class Classifier:
     """Judges records. Make one with `load`; it is read-only and may be shared between threads."""
 
     def __init__(self, folder: Path, engine: str) -> None:
-        """Read the model in `folder`. Raises ModelError E201–E204."""
+        """Read the model in `folder`. Raises ModelError E201–E205."""
         if engine not in ENGINES:
             raise ModelError("E204", found=engine, expected=" / ".join(ENGINES))
         self.engine = engine
         self.manifest = read_manifest(folder)
-        self._model = FastModel(read_weights(folder, FAST_WEIGHTS), load_lexicon())
+        if engine == "encoder" and self.manifest.cascade is None:
+            raise ModelError("E205", path=folder)
+        self._folder = folder
+        self._model = FastModel(read_weights(verify_file(folder, self.manifest, FAST_WEIGHTS)), load_lexicon())
         self._finder = EvidenceFinder(self._model)
         self.versions = Versions(__version__, self.manifest.version, rules_version(), load_policy().version)
 
@@ -74,8 +81,29 @@ class Classifier:
         return assess_frame(self, frame, signals=signals)
 
     def judge(self, texts: Sequence[str], declared: Sequence[str], sources: Sequence[str], *, origins: bool = False) -> "Judgement":
-        """Fold, score and decide composed texts."""
-        return Judgement(self._model, self.manifest, texts, declared, sources, origins=origins)
+        """Fold, decode, score and decide composed texts with the chosen engine."""
+        batch = normalise(texts, origins=origins)
+        scores = self._model.score(batch, sources)
+        decisions = decide(scores.logits, self.manifest)
+        triage, text, cascade = self.manifest.triage, batch.text(), self.manifest.cascade
+        if cascade is not None and self.engine != "fast":
+            rows = np.arange(len(batch)) if self.engine == "encoder" else unsure(decisions, cascade.limit)
+            parts = [text[batch.starts[row] : batch.starts[row + 1] - 1] for row in rows]
+            decisions = refine(decisions, scores.logits, rows, parts, [sources[row] for row in rows], self._encode, cascade)
+            triage = cascade.triage
+        return Judgement(batch, text, scores, decisions, declared, triage)
+
+    def _encode(self, texts: Sequence[str], sources: Sequence[str]) -> FloatArray:
+        """The encoder's logits; it is read when it is first asked."""
+        return self._encoder.logits(texts, sources)
+
+    @cached_property
+    def _encoder(self) -> "OnnxEncoder":
+        from classifier.engines.encoder import ENCODER_FILES, OnnxEncoder
+
+        for name in ENCODER_FILES:
+            verify_file(self._folder, self.manifest, name)
+        return OnnxEncoder(self._folder)
 
     def _assess_batch(self, records: list[Record], evidence: bool) -> Iterator[Assessment]:
         composed = [compose(record) for record in records]
@@ -124,15 +152,12 @@ class Judgement:
     """One batch, folded, scored and decided; what `assess_many` and `assess_frame` share."""
 
     def __init__(
-        self, model: FastModel, manifest: Manifest, texts: Sequence[str], declared: Sequence[str], sources: Sequence[str], *, origins: bool
+        self, batch: FoldedBatch, text: str, scores: Scores, decisions: Decisions, declared: Sequence[str], triage: Mapping[str, float]
     ) -> None:
-        """Judge composed `texts`; `declared` and `sources` hold what is known of each, or an empty string."""
-        self.batch: FoldedBatch = normalise(texts, origins=origins)
-        self.text = self.batch.text()
-        self.scores = model.score(self.batch, sources)
-        self.decisions: Decisions = decide(self.scores.logits, manifest)
-        self.mismatch = declared_mismatches(declared, self.decisions)
-        self.reasons = reasons(self.batch, self.text, self.decisions, self.mismatch, manifest)
+        """Add what follows from decisions: `declared` holds each text's declared category, or an empty string."""
+        self.batch, self.text, self.scores, self.decisions = batch, text, scores, decisions
+        self.mismatch = declared_mismatches(declared, decisions)
+        self.reasons = reasons(batch, text, decisions, self.mismatch, triage)
 
     def signals(self) -> list[list[SignalMatch]]:
         """Signals of every text, each placed in its own folded text."""
@@ -171,10 +196,12 @@ def _signals(matches: list[SignalMatch]) -> tuple[Signal, ...]:
     )
 
 
-def load(model: str | Path | None = None, *, engine: str = "fast") -> Classifier:
+def load(model: str | Path | None = None, *, engine: str = "auto") -> Classifier:
     """The classifier with the shipped model, or with the model in the folder `model`.
 
-    Raises ModelError E201 (no model), E202 (changed files), E203 (other labels), E204 (no such engine).
+    engine: `fast`; `auto`, which asks the encoder as well where the fast engine is unsure (and is `fast` where the model
+    has no encoder); `encoder`, which asks both engines for every text. Raises ModelError E201 (no model), E202 (changed
+    files), E203 (other labels), E204 (no such engine), E205 (no encoder in this model).
     """
     return Classifier(Path(model) if model else default_folder(), engine)
 

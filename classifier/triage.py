@@ -1,6 +1,6 @@
 """Automatic or for a person: the reasons why somebody must look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.decisions import NON_SUBJECT, OUT_OF_SCOPE, SUBJECT, BoolArray, Decisions
-from classifier.engines.artifact import HEADS, Manifest
+from classifier.engines.artifact import HEADS
 from classifier.taxonomy import TAXONOMY
 from classifier.text.folding import FoldedBatch
 
@@ -31,12 +31,12 @@ def declared_mismatches(declared: Sequence[str], decisions: Decisions) -> BoolAr
     return np.asarray((wanted >= 0) & (wanted != decisions.category))
 
 
-def reasons(batch: FoldedBatch, text: str, decisions: Decisions, mismatch: BoolArray, manifest: Manifest) -> BoolArray:
+def reasons(batch: FoldedBatch, text: str, decisions: Decisions, mismatch: BoolArray, limits: Mapping[str, float]) -> BoolArray:
     """Which reasons hold for which text; shape (texts, len(REASONS)); a text with none may be handled automatically."""
     found: dict[str, NDArray[np.bool_]] = {}
     best = decisions.category_probabilities.max(axis=1)
-    found["uncertain"] = best < manifest.triage["category"]
-    school = (decisions.subject_probabilities[:, _SCHOOL] >= manifest.triage["disagreement"]).any(axis=1)
+    found["uncertain"] = best < limits["category"]
+    school = (decisions.subject_probabilities[:, _SCHOOL] >= limits["disagreement"]).any(axis=1)
     found["heads_disagree"] = ((decisions.category == SUBJECT) & (decisions.subject_probabilities[:, _SCHOOL].max(axis=1) < 0.3)) | (
         (decisions.category == NON_SUBJECT) & school
     )

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
-    return load()
+    return load(engine="fast")
 
 
 @pytest.fixture(scope="session")

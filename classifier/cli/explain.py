@@ -22,7 +22,7 @@ def explain(
     text: Annotated[str | None, typer.Argument(help="要解释的文本；不给则从标准输入读。")] = None,
     title: Annotated[str, typer.Option(help="课程名称。")] = "",
     declared: Annotated[str, typer.Option(help="申报类别：学科类 或 非学科类。")] = "",
-    engine: Annotated[str, typer.Option(help="引擎：fast。")] = "fast",
+    engine: Annotated[str, typer.Option(help="引擎：auto、fast 或 encoder。")] = "auto",
     model: Annotated[Path | None, typer.Option(help="模型文件夹；默认用随附的模型。")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON 而不是文字。")] = False,
 ) -> None:

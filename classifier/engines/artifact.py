@@ -38,12 +38,27 @@ def head_slices() -> dict[str, slice]:
 
 
 @dataclass(frozen=True, slots=True)
+class Cascade:
+    """How the encoder takes part: where the fast engine's likeliest category is below `limit`, both engines' logits are mixed.
+
+    share: the encoder's part of the mixture, 0 to 1. temperatures, thresholds: of the mixture. triage: limits of the
+    automatic decision when the encoder takes part.
+    """
+
+    limit: float
+    share: float
+    temperatures: dict[str, float]
+    thresholds: dict[str, list[float]]
+    triage: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a model folder says of itself.
 
     heads: labels by head, as trained. temperatures: by head. thresholds: by head, one for each label (empty for the
     category and the form, which take the likeliest). triage: limits of the automatic decision.
-    corpus: SHA-256 of the corpus files it was trained on. files: SHA-256 by file name.
+    corpus: SHA-256 of the corpus files it was trained on. files: SHA-256 by file name. cascade: absent without encoder.
     """
 
     layout: int
@@ -54,6 +69,7 @@ class Manifest:
     triage: dict[str, float]
     corpus: str
     files: dict[str, str]
+    cascade: Cascade | None = None
 
     @property
     def version(self) -> str:
@@ -85,28 +101,34 @@ def default_folder() -> Path:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check a model's manifest. Raises ModelError E201 (missing), E202 (a changed file), E203 (other labels)."""
+    """Read and check a model's manifest. Raises ModelError E201 (missing), E202 (not a manifest), E203 (other labels)."""
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError("E201", path=folder)
     try:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        manifest = Manifest(**raw)
+        cascade = raw.pop("cascade", None)
+        manifest = Manifest(**raw, cascade=Cascade(**cascade) if cascade else None)
     except (ValueError, TypeError) as error:
         raise ModelError("E202", path=path, expected="manifest", found=str(error)) from error
     expected = {head: list(labels) for head, labels in HEADS.items()}
     if manifest.layout != LAYOUT_VERSION or manifest.heads != expected:
         changed = [head for head in expected if manifest.heads.get(head) != expected[head]] or [f"layout {manifest.layout}"]
         raise ModelError("E203", found=", ".join(changed), expected=f"layout {LAYOUT_VERSION}, taxonomy {TAXONOMY.version}")
-    for name, digest in manifest.files.items():
-        file = folder / name
-        found = file_hash(file) if file.is_file() else "缺失 missing"
-        if found != digest:
-            raise ModelError("E202", path=file, expected=digest[:16], found=found[:16])
     return manifest
 
 
-def read_weights(folder: Path, name: str) -> dict[str, Any]:
+def verify_file(folder: Path, manifest: Manifest, name: str) -> Path:
+    """The path of one of the model's files. Raises ModelError E202 where it is not what the manifest says."""
+    file = folder / name
+    expected = manifest.files.get(name, "—")
+    found = file_hash(file) if file.is_file() else "缺失 missing"
+    if found != expected:
+        raise ModelError("E202", path=file, expected=expected[:16], found=found[:16])
+    return file
+
+
+def read_weights(file: Path) -> dict[str, Any]:
     """The arrays of a safetensors file, by name."""
-    arrays: dict[str, Any] = load_file(folder / name)
+    arrays: dict[str, Any] = load_file(file)
     return arrays

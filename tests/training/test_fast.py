@@ -29,7 +29,7 @@ def test_what_is_saved_is_what_was_trained(examples, tmp_path):
     assert file_hash(tmp_path / FAST_WEIGHTS)
     batch = normalise([compose(example.record)[0] for example in part[:50]], origins=False)
     sources = [example.source for example in part[:50]]
-    loaded = FastModel(read_weights(tmp_path, FAST_WEIGHTS), load_lexicon())
+    loaded = FastModel(read_weights(tmp_path / FAST_WEIGHTS), load_lexicon())
     assert np.array_equal(weights.model().score(batch, sources).logits, loaded.score(batch, sources).logits)
 
 
