@@ -16,7 +16,8 @@ import jieba
 import numpy as np
 
 from benchmarks.peers import all_peers
-from classifier import load
+from classifier import Classifier, load
+from classifier.pipeline import ENGINES
 from classifier.records import Assessment
 from training.checks import is_hard_negative
 from training.corpus import ROOT, Example, corpus_files, read_examples
@@ -73,6 +74,10 @@ def table(sets: dict[str, list[Example]], answers: dict[str, dict[str, list[Asse
     return lines
 
 
+def _ours(classifier: Classifier) -> Callable[[Sequence[Example]], list[Assessment]]:
+    return lambda items: list(classifier.assess_many((item.record for item in items), evidence=False))
+
+
 def main() -> None:
     """Train the peers, answer every set, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -89,12 +94,13 @@ def main() -> None:
         "测试集 · 变形及其平写孪生": [example for example in test if example.pair or example.id in twins],
         "测试集 · 难负例": [example for example in test if is_hard_negative(example)],
     } | {f"`{path.name}`": read_examples([path]) for path in arguments.gold}
-    classifier = load()
+    classifiers = {engine: load(engine=engine) for engine in ENGINES}
     methods: dict[str, Callable[[Sequence[Example]], list[Assessment]]] = {}
     for peer in all_peers():
         peer.fit(train, validation)
         methods[peer.name] = peer.assess
-    methods["(f) 鉴课 fast"] = lambda items: list(classifier.assess_many((item.record for item in items), evidence=False))
+    for engine, classifier in classifiers.items():
+        methods[f"(f) 鉴课 {engine}"] = _ours(classifier)
     answers, rates = {}, {}
     for name, method in methods.items():
         begun = time.perf_counter()
@@ -106,7 +112,7 @@ def main() -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     head = (
         f"`make bench-quality`，提交 {commit}，{datetime.now(UTC):%Y-%m-%d}，{platform.machine()}，训练集 {len(train)} 条，"
-        f"模型 {classifier.manifest.version}。百分数；粗体为该列最好；区间为类别 macro-F1 的自助法 95 % 区间。"
+        f"模型 {classifiers['fast'].manifest.version}。百分数；粗体为该列最好；区间为类别 macro-F1 的自助法 95 % 区间。"
     )
     report = "\n".join([head, *table(sets, answers, rates)])
     print(report)

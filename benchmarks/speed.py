@@ -94,7 +94,7 @@ def measure() -> list[str]:
     examples = read_examples(corpus_files())
     train = [example for example in examples if example.split == "train"]
     sources, labels = [example.text for example in train], [example.category for example in train]
-    classifier = load()
+    classifier = load(engine="fast")
     ours: list[tuple[str, Callable[[list[str]], object]]] = [
         (
             "鉴课 assess_frame（全部头，无证据、无线索）",

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from classifier.engines.artifact import HEADS, head_slices
+from classifier.engines.encoder import TOKENIZER, InputEncoder, InputFormat, LogitMean, TokenBatch, Window
 from training.base_encoder import Base, load_base
 from training.corpus import Example
-from training.encoder_inputs import TOKENIZER, InputEncoder, InputFormat, LogitMean, TokenBatch, Window, folded_texts
-from training.encoder_quality import plain_manifest, quality_of
+from training.encoder_quality import folded_texts, plain_manifest, quality_of
 from training.fast import learned_rows, targets
 
 if TYPE_CHECKING:

@@ -5,48 +5,21 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.engines.artifact import HEADS, file_hash, head_slices
+from classifier.engines.artifact import file_hash, head_slices
+from classifier.engines.encoder import ENCODER_CONFIG, ONNX, TOKENIZER, OnnxEncoder
 from training.corpus import Example, read_examples
-from training.encoder_inputs import ENCODER_CONFIG, TOKENIZER, InputEncoder, LogitMean, folded_texts
-from training.encoder_quality import assessments, calibrated_manifest, quality_of
+from training.encoder_quality import assessments, calibrated_manifest, folded_texts, quality_of
 
-ONNX = "encoder.onnx"
 MAX_DIFFERENCE = 1e-3
-_OUTPUTS = sum(map(len, HEADS.values()))
 _PARITY_TEXTS = 128
 _BLOCK = 128
 QUANTISATIONS = ("dynamic", "blocks", "mixed")
-
-
-@dataclass(frozen=True, slots=True)
-class OnnxEncoder:
-    """An exported encoder: an ONNX Runtime session and the inputs it wants."""
-
-    session: Any
-    inputs: InputEncoder
-
-    @classmethod
-    def read(cls, folder: Path, file: Path | None = None, threads: int = 2) -> Self:
-        """Read encoder.onnx (or another `file`), tokenizer.json and encoder.json of a folder."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        return cls(onnxruntime.InferenceSession(str(file or folder / ONNX), options), InputEncoder.read(folder))
-
-    def logits(self, folded: Sequence[str], sources: Sequence[str]) -> NDArray[np.float32]:
-        """Logits of folded texts, float32, (texts, outputs), ordered as head_slices(); sources hold "" where unknown."""
-        mean = LogitMean(len(folded), _OUTPUTS)
-        for batch in self.inputs.batches(folded, sources):
-            mean.add(batch, self.session.run(["logits"], {"input_ids": batch.ids, "attention_mask": batch.mask})[0])
-        return mean.result()
 
 
 def export_onnx(model: Path, target: Path) -> None:
@@ -135,11 +108,11 @@ def export_encoder(model: Path, output: Path, examples: Sequence[Example], mode:
         full = Path(folder) / "fp32.onnx"
         export_onnx(model, full)
         expected = read_encoder(model).logits(*inputs)
-        parity = agreement(expected, OnnxEncoder.read(output, full).logits(*inputs))
+        parity = agreement(expected, OnnxEncoder(output, full).logits(*inputs))
         if parity["max_difference"] > MAX_DIFFERENCE:
             raise ValueError(f"expected ONNX within {MAX_DIFFERENCE} of torch; found {parity}; try another torch or opset")
         quantise(full, output / ONNX, mode)
-    found = agreement(expected, OnnxEncoder.read(output).logits(*inputs))
+    found = agreement(expected, OnnxEncoder(output).logits(*inputs))
     return {
         "texts_compared": len(inputs[0]), "fp32_parity": parity, "quantisation": mode, "int8_agreement": found,
         "sha256": file_hash(output / ONNX),
@@ -166,7 +139,7 @@ def measure(model: Path, output: Path, examples: Sequence[Example], gold: Sequen
 
     sets = {name: [example for example in examples if example.split == name] for name in ("validation", "test")}
     sets |= {file.stem: read_examples([file]) for file in gold}
-    exported = OnnxEncoder.read(output, threads=threads)
+    exported = OnnxEncoder(output, threads=threads)
     report: dict[str, Any] = {}
     for engine, encoder in (("fp32", read_encoder(model)), ("int8", exported)):
         logits = {name: encoder.logits(*_inputs(items)) for name, items in sets.items()}

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from classifier.decisions import decide
 from classifier.engines.artifact import HEADS, LAYOUT_VERSION, Manifest
-from classifier.records import Assessment, Finding, Verdict, Versions
+from classifier.records import Assessment, Finding, Record, Verdict, Versions
+from classifier.text import compose, normalise
 from training.calibrate import calibrate
 from training.corpus import Example
 from training.evaluate import Quality, evaluate
@@ -33,6 +34,11 @@ class EncoderQuality(Quality):
             "ece": self.calibration_error,
             "flips": self.flips,
         }
+
+
+def folded_texts(records: Sequence[Record]) -> list[str]:
+    """The composed, folded and decoded text of every record: what the fast engine reads as well."""
+    return normalise([compose(record)[0] for record in records], origins=False).text().split("\n")[1:-1]
 
 
 def plain_manifest() -> Manifest:

@@ -7,12 +7,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from classifier.engines.artifact import HEADS, head_slices  # noqa: E402
-from classifier.text import compose, fold  # noqa: E402
+from classifier.engines.encoder import InputFormat, LogitMean  # noqa: E402
+from classifier.text import compose, normalise  # noqa: E402
 from tests.training.test_base_encoder import packed  # noqa: E402
 from training.base_encoder import to_base  # noqa: E402
 from training.encoder import OUTPUTS, Gold, Progress, Recipe, Trainer, new_encoder, parameter_groups, read_encoder  # noqa: E402
-from training.encoder_inputs import InputFormat, LogitMean, folded_texts  # noqa: E402
-from training.encoder_quality import calibrated_manifest, plain_manifest, quality_of  # noqa: E402
+from training.encoder_quality import calibrated_manifest, folded_texts, plain_manifest, quality_of  # noqa: E402
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_window_logits_are_averaged_by_tokens():
 
 def test_folded_texts_are_what_the_fast_engine_reads(examples):
     records = [example.record for example in examples[:20]]
-    batch = fold([compose(record)[0] for record in records], origins=False)
+    batch = normalise([compose(record)[0] for record in records], origins=False)
     assert folded_texts(records) == [
         batch.text()[first : stop - 1] for first, stop in zip(batch.starts[:-1].tolist(), batch.starts[1:].tolist(), strict=True)
     ]
@@ -146,11 +146,12 @@ def test_a_run_may_start_from_a_trained_encoder(base_folder, few, tmp_path):
 def test_export_is_faithful(base_folder, few, tmp_path, mode):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    from training.encoder_export import OnnxEncoder, export_encoder
+    from classifier.engines.encoder import OnnxEncoder
+    from training.encoder_export import export_encoder
 
     folder = Trainer(few, recipe(base_folder, epochs=1), tmp_path / "run").run()
     report = export_encoder(folder, tmp_path / "out", few, mode)
     assert report["fp32_parity"]["max_difference"] < 1e-4 and report["fp32_parity"]["category"] == 1.0
-    logits = OnnxEncoder.read(tmp_path / "out", threads=1).logits(["数学"] * 3, ["", "sms", ""])
+    logits = OnnxEncoder(tmp_path / "out", threads=1).logits(["数学"] * 3, ["", "sms", ""])
     assert logits.shape == (3, OUTPUTS)
     assert np.allclose(logits[0], logits[2]) and not np.allclose(logits[0], logits[1])
