@@ -1,12 +1,10 @@
 """Entry point of `jianke`."""
 
-import sys
-
 import typer
 
 from classifier.cli.classify import classify
 from classifier.cli.explain import explain
-from classifier.errors import JiankeError
+from classifier.cli.running import run
 from classifier.version import __version__
 
 app = typer.Typer(
@@ -34,12 +32,5 @@ app.command()(explain)
 
 
 def main() -> None:
-    """Run a command; a coded error ends it with status 2 and its message, in Chinese and English."""
-    try:
-        app()
-    except JiankeError as error:
-        typer.echo(f"错误 [{error.code}] {error.chinese}\nerror [{error.code}] {error.english}", err=True)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+    """Entry point of the console script."""
+    run(app)

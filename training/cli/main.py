@@ -1,10 +1,8 @@
 """Entry point of `jianke-train`."""
 
-import sys
-
 import typer
 
-from classifier.errors import JiankeError
+from classifier.cli.running import run
 from training.cli import corpus, encoder
 from training.cli.cascade import cascade
 from training.cli.evaluate import evaluate
@@ -21,9 +19,5 @@ app.command()(evaluate)
 
 
 def main() -> None:
-    """Run a command; a coded error ends it with status 2."""
-    try:
-        app()
-    except JiankeError as error:
-        typer.echo(f"错误 [{error.code}] {error.chinese}\nerror [{error.code}] {error.english}", err=True)
-        sys.exit(2)
+    """Entry point of the console script."""
+    run(app)
