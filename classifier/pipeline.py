@@ -20,7 +20,7 @@ from classifier.lexicon import load_lexicon
 from classifier.policy import load_policy
 from classifier.records import Assessment, Finding, Record, Signal, Verdict, Versions
 from classifier.signals import SignalMatch, detect, rules_version
-from classifier.signals.registry import Context
+from classifier.signals.registry import context_of
 from classifier.taxonomy import TAXONOMY
 from classifier.text import compose, normalise
 from classifier.text.folding import FoldedBatch
@@ -164,7 +164,7 @@ class Judgement:
         decisions = self.decisions
         stages = chosen_labels(HEADS["stages"], decisions.stages)
         contexts = [
-            Context(HEADS["category"][category], HEADS["form"][form], frozenset(ages))
+            context_of(HEADS["category"][category], HEADS["form"][form], tuple(ages))
             for category, form, ages in zip(decisions.category.tolist(), decisions.form.tolist(), stages, strict=True)
         ]
         return detect(self.text, self.batch.starts.tolist(), contexts)

@@ -19,16 +19,16 @@ class Rule:
     signal: str
     triggers: tuple[str, ...]
     words: ahocorasick_rs.AhoCorasick | None
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[str] | None
     unless: re.Pattern[str] | None
     must_match: tuple[str, ...]
     must_not_match: tuple[str, ...]
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
-        """[first, stop) of the matches that nothing silences; patterns, which cost more, are asked where no word is found."""
+        """[first, stop) of the matches that nothing silences."""
         found = [(first, stop) for _, first, stop in self.words.find_matches_as_indexes(text)] if self.words else []
-        speaking = [span for span in found if self._speaks(text, *span)]
-        yield from speaking or (span for span in (match.span() for match in self.pattern.finditer(text)) if self._speaks(text, *span))
+        found += [match.span() for match in self.pattern.finditer(text)] if self.pattern else []
+        yield from (span for span in found if self._speaks(text, *span))
 
     def _speaks(self, text: str, first: int, stop: int) -> bool:
         return self.unless is None or not self.unless.search(text, max(0, first - 10), stop)
@@ -43,7 +43,7 @@ def load_rules() -> tuple[Rule, ...]:
             rule["signal"],
             (*rule["triggers"], *rule.get("words", ())),
             ahocorasick_rs.AhoCorasick(rule["words"]) if "words" in rule else None,
-            re.compile("|".join(rule["patterns"])),
+            re.compile("|".join(rule["patterns"])) if rule["patterns"] else None,
             re.compile("|".join(rule["unless"])) if rule.get("unless") else None,
             tuple(rule["must_match"]),
             tuple(rule["must_not_match"]),

@@ -85,6 +85,12 @@ def _triggers() -> tuple[ahocorasick_rs.AhoCorasick, tuple[int, ...], int]:
 
 
 @cache
+def context_of(category: str, form: str, stages: tuple[str, ...]) -> Context:
+    """The context of these decisions; the few there are, are kept."""
+    return Context(category, form, frozenset(stages))
+
+
+@cache
 def _admitted(category: str, form: str) -> int:
     """The bits of the detectors that may report something in such a text."""
     context = Context(category, form, frozenset())
