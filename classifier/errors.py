@@ -122,9 +122,11 @@ MESSAGES: dict[str, Message] = {
 class JiankeError(Exception):
     """A coded error; `code`, `chinese` and `english` may be shown to users as they are."""
 
+    messages = MESSAGES
+
     def __init__(self, code: str, **facts: object) -> None:
         """Fill the message of `code` with `facts`; every placeholder of the message must be given."""
-        message = MESSAGES[code]
+        message = self.messages[code]
         self.code = code
         self.chinese = message.chinese.format(**facts)
         self.english = message.english.format(**facts)

@@ -131,3 +131,18 @@ class Assessment:
     def to_dict(self) -> dict[str, Any]:
         """The assessment as JSON-ready values, in the contract's shape."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Assessment":
+        """The assessment that `to_dict` gave these values."""
+        several = {name: tuple(Finding(**item) for item in values[name]) for name in ("subjects", "stages", "disguises")}
+        return cls(
+            **{**values, **several}
+            | {
+                "disguised": Verdict(**values["disguised"]),
+                "signals": tuple(Signal(**{**item, "clauses": tuple(item["clauses"])}) for item in values["signals"]),
+                "reasons": tuple(values["reasons"]),
+                "evidence": tuple(Evidence(**{**item, "clauses": tuple(item["clauses"])}) for item in values["evidence"]),
+                "versions": Versions(**values["versions"]),
+            }
+        )

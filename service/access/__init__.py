@@ -1,0 +1,1 @@
+"""Accounts, API keys, sessions, and who may do what."""

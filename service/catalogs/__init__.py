@@ -1,0 +1,1 @@
+"""Catalogs of items, and the workers that assess them."""

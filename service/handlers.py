@@ -1,0 +1,68 @@
+"""Every error in one envelope."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
+
+from classifier.errors import JiankeError
+from service.errors import ErrorDetail, ServiceError, envelope, status_of
+
+_LOGGER = logging.getLogger("jianke.errors")
+
+
+def _answer(request: Request, error: JiankeError, details: list[ErrorDetail] | None = None, status: int | None = None) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
+    headers = {"WWW-Authenticate": "Bearer"} if error.code == "E420" else None
+    return JSONResponse(envelope(error, request_id, details), status or status_of(error), headers)
+
+
+async def _coded(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, JiankeError)
+    return _answer(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    details = [ErrorDetail(field=".".join(map(str, item["loc"])), message=item["msg"]) for item in error.errors()[:50]]
+    first = details[0] if details else ErrorDetail(field="body", message="")
+    return _answer(request, ServiceError("E410", found=f"{first.field}：{first.message}", expected="符合接口文档的字段与类型"), details)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, JiankeError):
+        return _answer(request, error.__cause__)
+    if error.status_code in (404, 405):
+        answer = _answer(request, ServiceError("E412", found=f"{request.method} {request.url.path}"), status=error.status_code)
+        answer.headers.update(error.headers or {})
+        return answer
+    return _answer(
+        request, ServiceError("E410", found=str(error.detail), expected=HTTPStatus(error.status_code).phrase), status=error.status_code
+    )
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)
+    _LOGGER.error("database", exc_info=error)
+    return _answer(request, ServiceError("E450", found=type(error.orig).__name__))
+
+
+async def _internal(request: Request, error: Exception) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
+    _LOGGER.error("internal", exc_info=error, extra={"fields": {"request_id": request_id}})
+    return _answer(request, ServiceError("E459", found=request_id))
+
+
+def install(app: FastAPI) -> None:
+    """Add the handlers to an application."""
+    app.add_exception_handler(JiankeError, _coded)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(InterfaceError, _database)
+    app.add_exception_handler(Exception, _internal)

@@ -1,0 +1,1 @@
+"""Assessments of single records and small batches."""

@@ -1,0 +1,94 @@
+"""POST /v1/predict and /v1/predict/batch."""
+
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from classifier import Assessment, Record
+from service.access.roles import PredictPolicy, Principal
+from service.deps import Permit, RequestId, RuntimeDep
+from service.errors import ServiceError
+from service.idempotency import TransactionalRoute, Unit
+from service.predict import service
+from service.predict.schemas import BatchIn, BatchOut, RecordIn, StoredOut
+
+router = APIRouter(prefix="/predict", tags=["predict 判定"], route_class=TransactionalRoute)
+Runner = Annotated[Principal, Depends(Permit(PredictPolicy, "run"))]
+EngineName = Literal["auto", "fast", "encoder"]
+
+
+class Options:
+    """How to judge, and whether to keep the result."""
+
+    __slots__ = ("district", "engine", "evidence", "institution_id", "store")
+
+    def __init__(
+        self,
+        engine: Annotated[EngineName | None, Query(description="引擎，默认用设置中的")] = None,
+        evidence: Annotated[bool, Query(description="是否给出证据")] = True,
+        store: Annotated[bool, Query(description="是否存为条目，进入复核流程")] = False,
+        institution_id: Annotated[str | None, Query(max_length=32, description="存入时的机构")] = None,
+        district: Annotated[str, Query(pattern=r"^(\d{2}|\d{4}|\d{6})?$", description="存入时的行政区划代码，默认机构或调用者的")] = "",
+    ) -> None:
+        """Taken from the query."""
+        self.engine = engine
+        self.evidence = evidence
+        self.store = store
+        self.institution_id = institution_id
+        self.district = district
+
+
+OptionsDep = Annotated[Options, Depends()]
+
+
+@router.post("", name="predict", response_model=StoredOut)
+async def predict(record_in: RecordIn, options: OptionsDep, principal: Runner, runtime: RuntimeDep, request: Request) -> Response:
+    """判定一条文本。`store=true` 时另存为条目，返回 item_id。"""
+    record = record_in.record(runtime.settings.max_text)
+    batcher = await runtime.batcher(options.engine, evidence=options.evidence)
+    assessment = await batcher.assess(record)
+    service.count(runtime.metrics, batcher.engine, [assessment])
+    if not options.store:
+        return Response(orjson.dumps(assessment), media_type="application/json")
+    stored = await run_in_threadpool(_store, request, principal, [record], [assessment], options, batcher.engine)
+    return Response(orjson.dumps(stored[0]), media_type="application/json")
+
+
+@router.post("/batch", name="predict_batch", response_model=BatchOut)
+def predict_batch(
+    batch: BatchIn, options: OptionsDep, principal: Runner, runtime: RuntimeDep, request: Request, request_id: RequestId
+) -> Response:
+    """判定至多 1000 条；有问题的逐条列在 errors，不影响其他。"""
+    if len(batch.records) > runtime.settings.max_batch:
+        raise ServiceError("E414", found=len(batch.records), expected=runtime.settings.max_batch)
+    usable, errors = service.read_records(batch.records, runtime.settings.max_text, request_id)
+    records = [record for _, record in usable]
+    classifier = runtime.classifier(options.engine)
+    assessments = service.assess_batch(classifier, records, evidence=options.evidence, metrics=runtime.metrics)
+    results: list[Assessment] | list[dict[str, object]] = assessments
+    if options.store and records:
+        results = _store(request, principal, records, assessments, options, classifier.engine)
+    return Response(orjson.dumps({"results": results, "errors": errors}), media_type="application/json")
+
+
+def _store(
+    request: Request, principal: Principal, records: list[Record], assessments: list[Assessment], options: Options, engine: str
+) -> list[dict[str, object]]:
+    PredictPolicy.check(principal, "store")
+    unit: Unit = request.state.unit
+    items = service.store(
+        unit.session,
+        principal,
+        records,
+        assessments,
+        engine=engine,
+        district=options.district,
+        institution_id=options.institution_id,
+        request_id=request.state.request_id,
+    )
+    return [
+        {**assessment.to_dict(), "item_id": item.id, "status_conflict": item.status_conflict}
+        for item, assessment in zip(items, assessments, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Decisions on items and the review workflow."""
