@@ -112,6 +112,10 @@ MESSAGES: dict[str, Message] = {
         "输出会覆盖输入：{path}。应与输入不同；请用 -o 换一个名称",
         "the output would overwrite the input {path}; expected another file; choose another name with -o",
     ),
+    "E304": Message(
+        "缺少组件：{found}。应先安装 {expected}；请运行 pip install '{expected}'",
+        "{found} is not installed; expected {expected}; run pip install '{expected}'",
+    ),
     "E303": Message(
         "行数超过 XLSX 的上限：{found} 行。每表至多 {expected} 行；请改用 .csv、.jsonl 或 .parquet 输出",
         "too many rows for XLSX: {found}; at most {expected} fit on a sheet; write .csv, .jsonl or .parquet instead",

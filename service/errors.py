@@ -7,6 +7,11 @@ from pydantic import BaseModel, Field
 from classifier.errors import InputError, JiankeError, Message, ModelError
 
 _TABLE: dict[str, tuple[int, str, str]] = {
+    "E400": (
+        500,
+        "设置 {name} 无效：{found}。应为 {expected}；请对照 README 的设置表修改环境变量或 .env",
+        "setting {name} is not valid: {found}; expected {expected}; see the table of settings in README.md",
+    ),
     "E401": (
         500,
         "密钥不安全：JIANKE_SECRET_KEY 为{found}。正式环境应为至少 32 个字符的随机串；可用 openssl rand -hex 32 生成，试用请设 JIANKE_ENVIRONMENT=development",
@@ -23,11 +28,6 @@ _TABLE: dict[str, tuple[int, str, str]] = {
         500,
         "数据库结构不是本版本的：应为 {expected}，实际为 {found}。请先运行 jianke init",
         "the database schema is {found}, this version expects {expected}; run jianke init first",
-    ),
-    "E404": (
-        500,
-        "缺少服务所需的组件：{found}。请安装 pip install 'jianke[service]'",
-        "the service needs {found}; install it with pip install 'jianke[service]'",
     ),
     "E405": (
         500,

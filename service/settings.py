@@ -1,15 +1,15 @@
 """Settings, read from the environment (`JIANKE_…`) or a `.env` file; unsafe values are refused outside development."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import ServiceError
 
 DEFAULT_SECRET = "change-me"
+_DATABASES = ("sqlite:///", "postgresql://")
 
 
 class Settings(BaseSettings):
@@ -54,6 +54,13 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(_DATABASES):
+            raise ServiceError("E400", name="JIANKE_DATABASE_URL", found=value.partition(":")[0], expected=" 或 ".join(_DATABASES) + "…")
+        return value
+
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> Self:
         if self.environment == "production" and (self.secret_key == DEFAULT_SECRET or len(self.secret_key) < 32):
@@ -61,8 +68,3 @@ class Settings(BaseSettings):
         if self.expert_majority > self.expert_panel or 2 * self.expert_majority <= self.expert_panel:
             raise ServiceError("E402", found=f"{self.expert_majority}/{self.expert_panel}")
         return self
-
-    @cached_property
-    def is_sqlite(self) -> bool:
-        """Whether the database is a file."""
-        return self.database_url.startswith("sqlite")

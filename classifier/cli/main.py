@@ -1,4 +1,6 @@
-"""Entry point of `jianke`."""
+"""Entry point of `jianke`: the library's commands, and those that installed packages add as `jianke.commands`."""
+
+from importlib.metadata import entry_points
 
 import typer
 
@@ -29,6 +31,12 @@ def _options(version: bool = typer.Option(False, "--version", help="显示版本
 
 app.command()(classify)
 app.command()(explain)
+for _entry in sorted(entry_points(group="jianke.commands"), key=lambda entry: entry.name):
+    _command = _entry.load()
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_entry.name)
+    else:
+        app.command(_entry.name)(_command)
 
 
 def main() -> None:
