@@ -65,9 +65,9 @@ def targets(examples: Sequence[Example], head: str) -> NDArray[np.int64]:
 
 
 def learned_rows(head: str, examples: Sequence[Example]) -> NDArray[np.int64]:
-    """The examples a head learns from: disguise heads from subject texts, the subjects from all training offers."""
+    """The examples a head learns from: disguise heads from subject texts that tell, the subjects from all training offers."""
     if head in ("disguised", "disguises"):
-        return np.flatnonzero([example.category == "subject" for example in examples])
+        return np.flatnonzero([example.category == "subject" and head in example.agreed for example in examples])
     if head == "subjects":
         return np.flatnonzero([example.category != "out_of_scope" for example in examples])
     return np.arange(len(examples))
