@@ -27,6 +27,7 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
+from classifier.taxonomy import TAXONOMY
 from training import augment_tables as tables
 from training.corpus import Example
 
@@ -208,12 +209,32 @@ def obfuscate(text: str, strength: str, rng: Random) -> str:
     return text[:1] + rng.choice(_INVISIBLE) + text[1:] if text else text
 
 
+def unlearned(example: Example, *fields: str) -> Example:
+    """The example, teaching nothing about the fields."""
+    return replace(example, agreed=tuple(field for field in example.agreed if field not in fields))
+
+
 def without_disguises(example: Example) -> Example:
     """The example, teaching nothing about disguises."""
-    return replace(example, agreed=tuple(field for field in example.agreed if field not in ("disguised", "disguises")))
+    return unlearned(example, "disguised", "disguises")
 
 
 def obfuscated(example: Example, strength: str, rng: Random) -> Example:
     """A copy with title and text hidden, under an id of its own, that teaches nothing about disguises."""
     title, text = obfuscate(example.title, strength, rng), obfuscate(example.text, strength, rng)
     return replace(without_disguises(example), id=f"{example.id}~{strength}", title=title, text=text, pair="")
+
+
+def balanced_copies(examples: Sequence[Example], share: float, seed: int = 0) -> list[Example]:
+    """Obfuscated copies, `share` times as many as examples: a third light, a third medium, a third heavy, and as many of each category.
+
+    Equal parts, since otherwise hidden wording would speak for the commonest category. They teach category, subjects and
+    stages only: noise changes the look by which the form is known.
+    """
+    random, strengths, copies = Random(seed), tuple(STRENGTHS), []
+    for category in TAXONOMY.categories:
+        members = [example for example in examples if example.category == category]
+        wanted = round(share * len(examples) / len(TAXONOMY.categories)) if members else 0
+        chosen = members * (wanted // max(1, len(members))) + random.sample(members, wanted % max(1, len(members)))
+        copies += [unlearned(obfuscated(one, strengths[place % len(strengths)], random), "form") for place, one in enumerate(chosen)]
+    return copies

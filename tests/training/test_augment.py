@@ -1,4 +1,5 @@
 import unicodedata
+from collections import Counter
 from random import Random
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from classifier.text import decoding, normalise
 from classifier.text.folding import read_table
 from training import augment_tables as tables
-from training.augment import STRENGTHS, obfuscate, obfuscated
+from training.augment import STRENGTHS, balanced_copies, obfuscate, obfuscated
 
 PLAIN = "初二数学周末补课，老师一对一讲函数，微信 abc123"
 
@@ -87,6 +88,16 @@ def test_a_copy_keeps_its_labels_and_teaches_nothing_about_disguises(train):
         for field in ("category", "form", "subjects", "stages", "disguises", "signals", "declared_category", "source", "split", "group"):
             assert getattr(copy, field) == getattr(example, field)
         assert copy.id != example.id and set(copy.agreed) == set(example.agreed) - {"disguised", "disguises"}
+
+
+def test_copies_are_of_every_category_and_strength_alike(train):
+    for share in (0.5, 2.0):
+        copies = balanced_copies(train, share)
+        assert copies == balanced_copies(train, share) != balanced_copies(train, share, seed=1)
+        for counts in (Counter(copy.category for copy in copies), Counter(copy.id.split("~")[1] for copy in copies)):
+            assert len(counts) == 3 and max(counts.values()) - min(counts.values()) <= 3
+        assert abs(len(copies) - share * len(train)) < 3 and all("form" not in copy.agreed for copy in copies)
+    assert balanced_copies(train, 0.0) == []
 
 
 def decoders_know():
