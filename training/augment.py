@@ -17,6 +17,9 @@ Measured robustness must not be circular, so nothing here is read from the decod
 - separators, invisible characters, and noise as of scanned posters (dropped punctuation, line breaks in words): the constants
   of this module.
 
+Readings and Traditional characters have the same upstream projects as the decoders' pinyin.tsv and traditional.tsv, so these kinds
+are only half independent; hand-written pairs of the corpus are the measure that owes nothing to either.
+
 Labels stay true but for one: hidden wording is itself a disguise, so `obfuscated` takes the disguise fields out of those that
 an example teaches.
 """
