@@ -1,11 +1,18 @@
 """Limits on what is sent: the body's size, and what a workbook unfolds to."""
 
+import lzma
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from classifier.errors import InputError
 from service.errors import ServiceError
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, ValueError)
+"""What the standard library raises for archives that are damaged or encrypted."""
 
 
 class BodyLimitMiddleware:
@@ -39,20 +46,28 @@ class BodyLimitMiddleware:
 
 
 def refuse_bomb(path: Path, limit: int) -> None:
-    """Look at a workbook's directory before it unfolds. Raises ServiceError E416 above `limit` bytes.
+    """Look at a workbook's directory before it unfolds.
 
-    A directory may lie, so members are also counted while they are read, up to the limit and no further.
+    A directory may lie, so members are also counted while they are read, up to the limit and no further. Raises
+    ServiceError E416 above `limit` bytes, InputError E103 where the archive is damaged or encrypted.
     """
     if not zipfile.is_zipfile(path):
         return
-    with zipfile.ZipFile(path) as archive:
-        declared = sum(member.file_size for member in archive.infolist())
-        if declared > limit:
-            raise ServiceError("E416", found=declared, expected=limit)
-        total = 0
-        for member in archive.infolist():
-            with archive.open(member) as stream:
-                while chunk := stream.read(1 << 20):
-                    total += len(chunk)
-                    if total > limit:
-                        raise ServiceError("E416", found=f"> {limit}", expected=limit)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _count_members(archive, limit)
+    except _DAMAGED as error:
+        raise InputError("E103", path=path.name, found=str(error)[:80]) from error
+
+
+def _count_members(archive: zipfile.ZipFile, limit: int) -> None:
+    declared = sum(member.file_size for member in archive.infolist())
+    if declared > limit:
+        raise ServiceError("E416", found=declared, expected=limit)
+    total = 0
+    for member in archive.infolist():
+        with archive.open(member) as stream:
+            while chunk := stream.read(1 << 20):
+                total += len(chunk)
+                if total > limit:
+                    raise ServiceError("E416", found=f"> {limit}", expected=limit)

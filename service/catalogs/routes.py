@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from service.deps import Permit, RequestId, RuntimeDep, SessionDep
 from service.errors import ErrorEnvelope, ServiceError
 from service.idempotency import TransactionalRoute
 from service.registry.service import institution_for
+from service.uploads import received
 
 router = APIRouter(prefix="/catalogs", tags=["catalogs 目录"], route_class=TransactionalRoute)
 Creator = Annotated[Principal, Depends(Permit(CatalogPolicy, "create"))]
@@ -66,13 +66,9 @@ def create_catalog(
     institution = institution_for(session, principal, institution_id)
     place = institution.district if institution else district or principal.district
     principal.must_cover(place)
-    name = Path(file.filename or "").name[:255]
-    with tempfile.NamedTemporaryFile(suffix=Path(name).suffix.lower(), dir=runtime.settings.temp_dir) as copy:
-        while chunk := file.file.read(1 << 20):
-            copy.write(chunk)
-        copy.flush()
+    with received(file, runtime.settings.temp_dir) as (path, name):
         chosen = engine or runtime.settings.engine
-        upload = Upload(Path(copy.name), name, place, institution_id, _columns(columns), chosen)
+        upload = Upload(path, name, place, institution_id, _columns(columns), chosen)
         catalog = take_in(session, runtime.settings, upload, principal.actor)
     after = {"file_name": name, "rows_total": catalog.rows_total, "institution_id": institution_id, "engine": catalog.engine}
     audit.append(session, principal.actor, CatalogCreated(catalog.id, place, after=after), request_id)
