@@ -40,6 +40,7 @@ from service.webhooks.models import Delivery, Webhook
 from service.webhooks.service import LEASE, signing_secret
 
 _BATCH = 64
+_AT_ONCE = 4
 _SECONDS = 5.0
 _FIRST_WAIT = 10.0
 _LONGEST_WAIT = 6 * 3600.0
@@ -101,12 +102,12 @@ class Sender:
             return session.scalar(select(Delivery.id).join(Webhook).where(*due).limit(1)) is not None
 
     def _claim(self) -> list[Notice]:
-        """Take due notices of every webhook in turn, so that a dead receiver does not hold up the others."""
+        """Take due notices, a few of every webhook: a dead receiver holds up no other, a weak one is not flooded."""
         moment = self._clock()
         due = (Delivery.state == "pending", Delivery.next_attempt_at <= moment)
         turn = func.row_number().over(partition_by=Delivery.webhook_id, order_by=(Delivery.next_attempt_at, Delivery.id))
         ranked = select(Delivery.id, turn.label("turn")).join(Webhook).where(*due, Webhook.active).subquery()
-        first = select(ranked.c.id).order_by(ranked.c.turn, ranked.c.id).limit(_BATCH)
+        first = select(ranked.c.id).where(ranked.c.turn <= _AT_ONCE).order_by(ranked.c.turn, ranked.c.id).limit(_BATCH)
         # `due` stands here again because PostgreSQL looks at it once more when it locks a row that has changed meanwhile
         statement = select(Delivery).where(Delivery.id.in_(first), *due).with_for_update(of=Delivery, skip_locked=True)
         with self._runtime.database.writing() as session:
