@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_PHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
+_PHONE = re.compile(r"(?<!\d)((?:86)?[ -]?1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})(?!\d)")
 _REQUEST_ID = re.compile(r"[\w.-]{1,40}", re.ASCII)
 LOGGER = logging.getLogger("jianke")
 
 
 def mask_phones(text: str) -> str:
-    """Mobile numbers with their middle four digits hidden."""
+    """Mobile numbers with their middle four digits hidden, also behind 86 and in groups."""
     return _PHONE.sub(r"\1****\2", text)
 
 
@@ -73,7 +73,7 @@ class Metrics:
 
 
 class TelemetryMiddleware:
-    """Give every request an id, log it once and time it. The caller's X-Request-ID is kept where it is well formed."""
+    """Give every request an id, log it once and time it, by its operation's id. A well-formed X-Request-ID is kept."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         """Wrap an ASGI app."""
@@ -103,7 +103,7 @@ class TelemetryMiddleware:
             await self._app(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - begun
-            route = getattr(scope.get("route"), "path", "—")
+            route = getattr(scope.get("route"), "name", "—")
             self._metrics.latency.labels(scope["method"], route, status).observe(seconds)
             if LOGGER.isEnabledFor(logging.INFO):
                 fields = {"request_id": request_id, "method": scope["method"], "route": route, "status": status}

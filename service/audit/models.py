@@ -3,14 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy import JSON, BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.database.base import Base, JsonValue
+from service.database.base import Base
 
 
 class AuditEvent(Base):
-    """One event. `hash` covers every other column and the hash of the event before it."""
+    """One event. `hash` covers every other column and the hash of the event before it.
+
+    `before` and `after` are plain JSON, which PostgreSQL keeps as written; JSONB would turn 1e16 into another number.
+    """
 
     __tablename__ = "audit_events"
 
@@ -21,8 +24,8 @@ class AuditEvent(Base):
     district: Mapped[str] = mapped_column(String(6), index=True)
     subject_kind: Mapped[str] = mapped_column(String(24))
     subject_id: Mapped[str] = mapped_column(String(64), index=True)
-    before: Mapped[dict[str, Any] | None] = mapped_column(JsonValue, default=None)
-    after: Mapped[dict[str, Any] | None] = mapped_column(JsonValue, default=None)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
     request_id: Mapped[str] = mapped_column(String(40), default="")
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))

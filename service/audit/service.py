@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from service.audit.decisions import confirm, known_decisions
 from service.audit.events import Event
 from service.audit.models import AuditEvent
 from service.database.base import now
@@ -50,15 +52,14 @@ def hash_of(row: AuditEvent) -> str:
 
 
 def verify(session: Session, anchor: str = "") -> tuple[int, str]:
-    """Walk the whole chain; give its length and last hash.
+    """Walk the whole chain, comparing decisions with their events; give its length and last hash.
 
-    anchor: a last hash noted earlier, which must still be in the chain; without one, the removal of the newest events
-    cannot be seen. Raises ServiceError E405 at the first event that does not fit.
+    anchor: a last hash noted earlier, which must still be in the chain; without one, the removal of the newest events, or
+    a whole chain written anew, cannot be seen. Raises ServiceError E405 at the first event that does not fit.
     """
+    untold = known_decisions(session)  # before the walk, so that the events of all of them are there when it ends
     sequence, previous, anchored = 0, GENESIS, not anchor
-    while rows := session.scalars(
-        select(AuditEvent).where(AuditEvent.sequence > sequence).order_by(AuditEvent.sequence).limit(_PAGE)
-    ).all():
+    while rows := _page(session, sequence, _PAGE):
         for row in rows:
             sequence += 1
             if row.sequence != sequence:
@@ -67,7 +68,20 @@ def verify(session: Session, anchor: str = "") -> tuple[int, str]:
                 raise ServiceError("E405", sequence=sequence, found="内容与散列不符 content and hash differ")
             previous = row.hash
             anchored = anchored or row.hash == anchor
+        untold -= confirm(session, rows)
         session.expunge_all()
     if not anchored:
         raise ServiceError("E405", sequence=sequence, found=f"末尾缺少 {anchor[:12]}… the noted hash is gone")
+    if untold:
+        raise ServiceError("E405", sequence=sequence, found=f"决定 {min(untold)} 没有事件 the decision has no event")
     return sequence, previous
+
+
+def _page(session: Session, after: int, limit: int) -> Sequence[AuditEvent]:
+    """The events behind `after`; one by one where some cannot be read. Raises ServiceError E405 where the first of them cannot."""
+    try:
+        return session.scalars(select(AuditEvent).where(AuditEvent.sequence > after).order_by(AuditEvent.sequence).limit(limit)).all()
+    except (ValueError, TypeError) as error:
+        if limit == 1:
+            raise ServiceError("E405", sequence=after + 1, found="无法读取 cannot be read") from error
+        return _page(session, after, 1)

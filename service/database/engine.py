@@ -9,7 +9,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 
 _BUSY_SECONDS = 30
-_JSON: dict[str, Any] = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
+_OPTIONS: dict[str, Any] = {
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+    "hide_parameters": True,  # else every error, and so the log, would quote the texts
+}
 
 
 class Database:
@@ -20,12 +24,12 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self.engine = create_engine(self.url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}, **_JSON)
+            self.engine = create_engine(self.url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}, **_OPTIONS)
             _prepare_sqlite(self.engine)
         else:
             if self.url.drivername == "postgresql":
                 self.url = self.url.set(drivername="postgresql+psycopg")
-            self.engine = create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, **_JSON)
+            self.engine = create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, **_OPTIONS)
         self._read = sessionmaker(self.engine, expire_on_commit=False)
         self._write = sessionmaker(self.engine.execution_options(jianke_write=True), expire_on_commit=False)
 
