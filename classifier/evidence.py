@@ -147,7 +147,7 @@ class EvidenceFinder:
         )
         of_cue = self._learned[model.lexicon.group_of_cue]
         self._shown = [
-            (cue.finding, round(float(learned) * cue.weight, 3), cue.clauses)
+            (cue.finding, round(max(float(learned), 0.05) * cue.weight, 3), cue.clauses or _CLAUSES[cue.finding])
             for cue, learned in zip(model.lexicon.cues, of_cue, strict=True)
         ]
 
@@ -179,23 +179,22 @@ class EvidenceFinder:
         for number, matches in enumerate(signals):
             for match in matches:
                 if match.stop > match.first:
-                    clauses = TAXONOMY.signals[match.signal].clauses
-                    candidates[number].append(
-                        _Candidate(starts[number] + match.first, starts[number] + match.stop, match.signal, "rule", RULE_WEIGHT, clauses)
-                    )
+                    first, stop = starts[number] + match.first, starts[number] + match.stop
+                    candidates[number].append(_Candidate(first, stop, match.signal, "rule", RULE_WEIGHT, match.cited))
         return [
             tuple(filter(None, (_placed(item, record, parts, places, text) for item in _merged(found))))
             for record, parts, found in zip(records, segments, candidates, strict=True)
         ]
 
     def _cues(self, scores: Scores, decisions: Decisions) -> list[list[_Candidate]]:
-        """Cues of chosen labels, with the weight that the model learned for them."""
+        """Cues of chosen labels, with the weight that the model learned for them; local cues whatever was chosen."""
         cues = scores.cues
         chosen = np.concatenate(
             (decisions.subjects, decisions.disguises, decisions.stages, (decisions.category != SUBJECT)[:, None]), axis=1
         )
         group = self._model.lexicon.group_of_cue[cues.cue]
-        speaking = np.flatnonzero(chosen[cues.owner, self._column[group]] & (self._learned[group] > 0))
+        said = chosen[cues.owner, self._column[group]] & (self._learned[group] > 0)
+        speaking = np.flatnonzero(said | (cues.cue >= self._model.lexicon.shipped))
         _, once = np.unique(cues.owner[speaking] * len(self._learned) + group[speaking], return_index=True)
         speaking = speaking[~self._said_once[group[speaking]] | np.isin(np.arange(len(speaking)), once)]
         found: list[list[_Candidate]] = [[] for _ in range(len(chosen))]

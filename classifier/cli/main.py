@@ -2,6 +2,7 @@
 
 import typer
 
+from classifier.cli import rules
 from classifier.cli.classify import classify
 from classifier.cli.explain import explain
 from classifier.cli.running import run
@@ -29,6 +30,7 @@ def _options(version: bool = typer.Option(False, "--version", help="显示版本
 
 app.command()(classify)
 app.command()(explain)
+app.add_typer(rules.app, name="rules")
 
 
 def main() -> None:
