@@ -44,22 +44,25 @@ class _Candidate:
 
 
 class _Target(NamedTuple):
-    """What the model's attribution is asked for: one output a text, against a rival where there is one, in wanted texts."""
+    """What the model's attribution is asked for in wanted texts: one output a text, against a rival or beside another output."""
 
     outputs: NDArray[np.int64]
-    base: NDArray[np.int64] | None
     wanted: NDArray[np.bool_]
+    rival: NDArray[np.int64] | None = None
+    beside: int | None = None
 
 
 def _attributed(scores: Scores, model: FastModel, batch: FoldedBatch, target: _Target) -> NDArray[np.float64]:
-    """Weight of every code for a target's output (minus its base output), 0 in texts not wanted; shape (codes,)."""
+    """Weight of every code for a target's output (less its rival, with the output beside it), 0 elsewhere; shape (codes,)."""
     ngrams = scores.ngrams
     owner = np.repeat(np.arange(len(batch)), np.diff(ngrams.pointers))
     asked = np.flatnonzero(target.wanted[owner])
     owner, rows = owner[asked], ngrams.rows[asked]
     weight = model.contributions(rows, target.outputs[owner])
-    if target.base is not None:
-        weight = weight - model.contributions(rows, target.base[owner])
+    if target.rival is not None:
+        weight = weight - model.contributions(rows, target.rival[owner])
+    if target.beside is not None:
+        weight = weight + model.contributions(rows, np.full(len(rows), target.beside))
     weight = weight * scores.scale[owner]
     place, order = np.divmod(ngrams.slots[asked], ORDERS)
     spread = weight / (order + 1)
@@ -92,19 +95,20 @@ def _spans(weights: NDArray[np.float64], batch: FoldedBatch, wanted: NDArray[np.
 
 
 def _targets(decisions: Decisions, candidates: list[list[_Candidate]]) -> list[_Target]:
-    """The category against its rival, everywhere; the likeliest subject and disguise where no cue speaks for them."""
+    """The category against its rival, everywhere; the likeliest subject where no cue speaks for it; what makes a disguise of it.
+
+    The likeliest disguise is asked for together with the verdict that there is one.
+    """
     start = _SLICES["category"].start
     ranked = decisions.category_probabilities.argsort(axis=1)
-    targets = [_Target(ranked[:, -1] + start, ranked[:, -2] + start, np.ones(len(ranked), dtype=bool))]
-    shown = [{candidate.finding for candidate in found} for found in candidates]
-    for head, chosen, probabilities in (
-        ("subjects", decisions.subjects, decisions.subject_probabilities),
-        ("disguises", decisions.disguises, decisions.disguise_probabilities),
-    ):
-        likeliest = np.where(chosen, probabilities, -1).argmax(axis=1)
-        silent = [HEADS[head][label] not in findings for label, findings in zip(likeliest.tolist(), shown, strict=True)]
-        targets.append(_Target(likeliest + _SLICES[head].start, None, chosen.any(axis=1) & np.array(silent, dtype=bool)))
-    return targets
+    subject = np.where(decisions.subjects, decisions.subject_probabilities, -1).argmax(axis=1)
+    silent = [HEADS["subjects"][label] not in {item.finding for item in found} for label, found in zip(subject, candidates, strict=True)]
+    disguise = np.where(decisions.disguises, decisions.disguise_probabilities, -1).argmax(axis=1)
+    return [
+        _Target(ranked[:, -1] + start, np.ones(len(ranked), dtype=bool), rival=ranked[:, -2] + start),
+        _Target(subject + _SLICES["subjects"].start, decisions.subjects.any(axis=1) & np.array(silent, dtype=bool)),
+        _Target(disguise + _SLICES["disguises"].start, decisions.disguised, beside=_OUTPUTS["disguised"]),
+    ]
 
 
 def _by_finding(candidate: _Candidate) -> tuple[str, int, int]:
@@ -116,7 +120,10 @@ def _by_weight(candidate: _Candidate) -> tuple[float, int]:
 
 
 def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
-    """One candidate for overlapping spans of one finding, the strongest origin kept; strongest first, at most LIMIT."""
+    """One candidate for overlapping spans of one finding, the strongest origin kept; strongest first, at most LIMIT.
+
+    Where there are more, every finding's strongest comes before any second one, and stages come last.
+    """
     if len(candidates) < 2:
         return candidates
     merged: list[_Candidate] = []
@@ -128,7 +135,18 @@ def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
                 last.weight, last.origin, last.clauses = candidate.weight, candidate.origin, candidate.clauses or last.clauses
         else:
             merged.append(candidate)
-    return sorted(merged, key=_by_weight)[:LIMIT]
+    merged.sort(key=_by_weight)
+    return merged if len(merged) <= LIMIT else _chosen(merged)
+
+
+def _chosen(candidates: list[_Candidate]) -> list[_Candidate]:
+    """LIMIT of too many candidates, which come strongest first; that order is kept."""
+    seen: set[str] = set()
+    ranks = []
+    for place, candidate in enumerate(candidates):
+        ranks.append((candidate.finding in TAXONOMY.stages, candidate.finding in seen, place))
+        seen.add(candidate.finding)
+    return [candidates[place] for place in sorted(place for _, _, place in sorted(ranks)[:LIMIT])]
 
 
 class EvidenceFinder:
@@ -168,7 +186,7 @@ class EvidenceFinder:
                 weights = _attributed(scores, self._model, batch, target)
                 for number, spans in enumerate(_spans(weights, batch, target.wanted)):
                     label = _LABELS[int(target.outputs[number])] if spans else ""
-                    for weight, first, stop in spans[: 1 if candidates[number] else _SPANS_PER_TARGET]:
+                    for weight, first, stop in spans[: 1 if candidates[number] and target.beside is None else _SPANS_PER_TARGET]:
                         candidates[number].append(_Candidate(first, stop, label, "model", weight, _CLAUSES[label]))
         for number, reading in zip(_owners(batch), batch.readings, strict=True):
             if decisions.disguises[number, _CODED]:

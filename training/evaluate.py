@@ -20,7 +20,11 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Figures of one set of records. `flips`: share of obfuscated texts judged otherwise than their plain twins."""
+    """Figures of one set of records.
+
+    flips: share of obfuscated texts judged otherwise than their plain twins. clean: texts that are no subject training and
+    not obfuscated; false_alarms: share of these judged `subject`. The two belong together: each alone is easily bought.
+    """
 
     records: int
     category_macro_f1: float
@@ -38,6 +42,8 @@ class Quality:
     auto_accuracy: float
     pairs: int
     flips: float
+    clean: int
+    false_alarms: float
 
 
 def ratio(hits: int, said: int, gold: int) -> Ratio:
@@ -99,6 +105,7 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
     auto = [ok for (_, said), ok in zip(rows, right, strict=True) if said.triage == "auto"]
     by_id = {gold.id: said for gold, said in rows}
     twins = [(said, by_id[gold.pair]) for gold, said in rows if gold.pair in by_id]
+    clean = [said for gold, said in rows if gold.category != "subject" and not gold.pair]
     return Quality(
         records=len(rows),
         category_macro_f1=round(sum(present) / max(1, len(present)), 4),
@@ -118,4 +125,6 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
         auto_accuracy=round(sum(auto) / max(1, len(auto)), 4),
         pairs=len(twins),
         flips=round(sum(one.category != other.category for one, other in twins) / max(1, len(twins)), 4),
+        clean=len(clean),
+        false_alarms=round(sum(said.category == "subject" for said in clean) / max(1, len(clean)), 4),
     )

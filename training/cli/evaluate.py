@@ -7,6 +7,7 @@ import typer
 
 from classifier.pipeline import load
 from training.corpus import corpus_files, read_examples
+from training.faithfulness import faithfulness, rows
 from training.report import html_report
 
 
@@ -19,5 +20,8 @@ def evaluate(
     examples = read_examples([gold]) if gold else [item for item in read_examples(corpus_files()) if item.split == "test"]
     classifier = load(model)
     assessments = list(classifier.assess_many(example.record for example in examples))
-    output.write_text(html_report(gold.name if gold else "语料测试集", examples, assessments), encoding="utf-8")
+    evidence = faithfulness(load(model, engine="fast"), [example.record for example in examples])
+    output.write_text(html_report(gold.name if gold else "语料测试集", examples, assessments, evidence), encoding="utf-8")
+    for line in rows(evidence):
+        typer.echo("　".join(line))
     typer.echo(f"{len(examples)} 条，报告：{output}")
