@@ -21,7 +21,7 @@ _HEADER = """# 模型卡：{name}
 ## 指标
 
 由 `make train` 计算。类别为三类 macro-F1，科目、学段、变异形式、线索为 micro-F1，疑似变异为是/否的 F1。
-翻转率是变形文本与其平写孪生文本类别不同的比例（要求不高于 4%）；误报率是未经变形的非学科类与不适用文本被判为学科类的比例（要求不高于 3%），两者须一起看。
+翻转率是变形文本与其平写孪生文本类别不同的比例（要求不高于 4%）；误报率是平写的非学科类与不适用文本被判为学科类的比例（要求不高于 3%）；平写准确率是不在变形对中的文本的类别准确率。三者须一起看。
 
 """
 
@@ -98,12 +98,13 @@ def write_card(
                 "自动准确率",
                 "变形对数",
                 "翻转率",
-                "平写非学科条数",
+                "非学科条数",
                 "误报率",
+                "平写准确率",
             ]
         )
     )
-    lines.append(_row(["---"] * 17))
+    lines.append(_row(["---"] * 18))
     for name, q in qualities.items():
         shown = [
             q.category_macro_f1,
@@ -118,8 +119,9 @@ def write_card(
             q.auto_share,
             q.auto_accuracy,
         ]
-        alarms = [str(q.pairs), _percent(q.flips) if q.pairs else "—", str(q.clean), _percent(q.false_alarms) if q.clean else "—"]
-        lines.append(_row([f"`{name}`", str(q.records), *map(_percent, shown), *alarms]))
+        flips, alarms = (_percent(share) if number else "—" for share, number in ((q.flips, q.pairs), (q.false_alarms, q.innocent)))
+        obfuscation = [str(q.pairs), flips, str(q.innocent), alarms, _percent(q.clean)]
+        lines.append(_row([f"`{name}`", str(q.records), *map(_percent, shown), *obfuscation]))
     name, last = next((name, quality) for name, quality in qualities.items() if "测试" in name and name.endswith(("auto", "fast")))
     lines += ["", f"{name}，逐类：", "", _row(["标签", "精确率", "召回率", "F1", "条数"]), _row(["---"] * 5)]
     lines += [_row([TAXONOMY.categories[label].name, *_ratio_cells(ratio)]) for label, ratio in last.categories.items()]

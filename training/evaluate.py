@@ -22,8 +22,9 @@ class Ratio:
 class Quality:
     """Figures of one set of records.
 
-    flips: share of obfuscated texts judged otherwise than their plain twins. clean: texts that are no subject training and
-    not obfuscated; false_alarms: share of these judged `subject`. The two belong together: each alone is easily bought.
+    flips: share of obfuscated texts judged otherwise than their plain twins. clean: category accuracy on the texts that
+    belong to no such pair; innocent: those of them that are no subject training; false_alarms: share of the innocent
+    judged `subject`. The three belong together: each alone is easily bought.
     """
 
     records: int
@@ -42,7 +43,8 @@ class Quality:
     auto_accuracy: float
     pairs: int
     flips: float
-    clean: int
+    clean: float
+    innocent: int
     false_alarms: float
 
 
@@ -105,7 +107,9 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
     auto = [ok for (_, said), ok in zip(rows, right, strict=True) if said.triage == "auto"]
     by_id = {gold.id: said for gold, said in rows}
     twins = [(said, by_id[gold.pair]) for gold, said in rows if gold.pair in by_id]
-    clean = [said for gold, said in rows if gold.category != "subject" and not gold.pair]
+    paired = {name for gold in examples if gold.pair in by_id for name in (gold.id, gold.pair)}
+    clean = [(gold, said) for gold, said in rows if gold.id not in paired]
+    innocent = [said for gold, said in clean if gold.category != "subject"]
     return Quality(
         records=len(rows),
         category_macro_f1=round(sum(present) / max(1, len(present)), 4),
@@ -125,6 +129,7 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
         auto_accuracy=round(sum(auto) / max(1, len(auto)), 4),
         pairs=len(twins),
         flips=round(sum(one.category != other.category for one, other in twins) / max(1, len(twins)), 4),
-        clean=len(clean),
-        false_alarms=round(sum(said.category == "subject" for said in clean) / max(1, len(clean)), 4),
+        clean=round(sum(gold.category == said.category for gold, said in clean) / max(1, len(clean)), 4),
+        innocent=len(innocent),
+        false_alarms=round(sum(said.category == "subject" for said in innocent) / max(1, len(innocent)), 4),
     )

@@ -66,8 +66,9 @@ def _overall(quality: Quality) -> str:
     shown = {name: _percent(value) for name, value in figures.items()}
     if quality.pairs:
         shown[f"翻转率（{quality.pairs} 对）"] = _percent(quality.flips)
-    if quality.clean:
-        shown[f"误报率（{quality.clean} 条平写非学科）"] = _percent(quality.false_alarms)
+    if quality.innocent:
+        shown[f"误报率（{quality.innocent} 条非学科）"] = _percent(quality.false_alarms)
+    shown["平写准确率"] = _percent(quality.clean)
     return _table(list(shown), [list(shown.values())])
 
 
