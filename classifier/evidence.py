@@ -85,7 +85,7 @@ def _spans(weights: NDArray[np.float64], batch: FoldedBatch, wanted: NDArray[np.
     first, stop = edges[::2], edges[1::2]
     if not len(first):
         return [[] for _ in range(len(batch))]
-    sums = np.add.reduceat(weights, edges)[::2]
+    sums = np.add.reduceat(weights, edges)[::2].round(3)
     found: list[list[tuple[float, int, int]]] = [[] for _ in range(len(batch))]
     owner = np.searchsorted(batch.starts, first, side="right") - 1
     for text, weight, begin, end in zip(owner.tolist(), sums.tolist(), first.tolist(), stop.tolist(), strict=True):
@@ -111,12 +111,26 @@ def _targets(decisions: Decisions, candidates: list[list[_Candidate]]) -> list[_
     ]
 
 
-def _by_finding(candidate: _Candidate) -> tuple[str, int, int]:
-    return candidate.finding, candidate.first, -candidate.stop
+def _by_place(candidate: _Candidate) -> tuple[int, int]:
+    return candidate.first, -candidate.stop
 
 
 def _by_weight(candidate: _Candidate) -> tuple[float, int]:
     return -candidate.weight, candidate.first
+
+
+def _joined(candidates: list[_Candidate]) -> list[_Candidate]:
+    """One finding's candidates, those that overlap made one."""
+    joined: list[_Candidate] = []
+    for candidate in sorted(candidates, key=_by_place):
+        last = joined[-1] if joined else None
+        if last and candidate.first < last.stop:
+            last.stop = max(last.stop, candidate.stop)
+            if candidate.weight > last.weight:
+                last.weight, last.origin, last.clauses = candidate.weight, candidate.origin, candidate.clauses
+        else:
+            joined.append(candidate)
+    return joined
 
 
 def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
@@ -126,15 +140,10 @@ def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
     """
     if len(candidates) < 2:
         return candidates
-    merged: list[_Candidate] = []
-    for candidate in sorted(candidates, key=_by_finding):
-        last = merged[-1] if merged else None
-        if last and last.finding == candidate.finding and candidate.first < last.stop:
-            last.stop = max(last.stop, candidate.stop)
-            if candidate.weight > last.weight:
-                last.weight, last.origin, last.clauses = candidate.weight, candidate.origin, candidate.clauses or last.clauses
-        else:
-            merged.append(candidate)
+    by_finding: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        by_finding.setdefault(candidate.finding, []).append(candidate)
+    merged = [candidate for found in by_finding.values() for candidate in (_joined(found) if len(found) > 1 else found)]
     merged.sort(key=_by_weight)
     return merged if len(merged) <= LIMIT else _chosen(merged)
 
@@ -191,7 +200,7 @@ class EvidenceFinder:
         for number, reading in zip(_owners(batch), batch.readings, strict=True):
             if decisions.disguises[number, _CODED]:
                 candidates[number].append(
-                    _Candidate(reading.first, reading.stop, CODED, "decoder", self._coded * reading.probability, _CLAUSES[CODED])
+                    _Candidate(reading.first, reading.stop, CODED, "decoder", round(self._coded * reading.probability, 3), _CLAUSES[CODED])
                 )
         starts, places = batch.starts.tolist(), _Places(batch)
         for number, matches in enumerate(signals):
@@ -258,7 +267,7 @@ def _placed(item: _Candidate, record: Record, segments: list[Segment], places: _
     field, start, end = place
     surface = getattr(record, field)[start:end]
     origin = "decoder" if item.origin == "cue" and places.reading(first, stop) else item.origin
-    return Evidence(start, end, surface, words, item.finding, origin, round(item.weight, 3), item.clauses, field)
+    return Evidence(start, end, surface, words, item.finding, origin, item.weight, item.clauses, field)
 
 
 _LABELS = {output: label for label, output in _OUTPUTS.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier.decisions import BoolArray, Decisions, chosen_labels, decide
 from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, read_manifest, read_weights, verify_file
@@ -131,18 +132,18 @@ class Classifier:
             )
         }
         why = chosen_labels(REASONS, judged.reasons)
-        columns = (decisions.category, decisions.form, decisions.category_probabilities, decisions.disguised)
-        values = (*columns, decisions.disguised_probability, judged.mismatch)
-        rows = zip(*(column.tolist() for column in values), strict=True)
-        for number, (category, form, chances, disguised, chance, mismatch) in enumerate(rows):
+        chances = (_rounded(decisions.category_probabilities), _rounded(decisions.disguised_probability))
+        columns = (decisions.category, decisions.form, decisions.disguised, judged.mismatch, *chances)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for number, (category, form, disguised, mismatch, probabilities, chance) in enumerate(rows):
             yield Assessment(
                 id=records[number].id,
                 category=HEADS["category"][category],
-                probabilities={label: round(value, 4) for label, value in zip(HEADS["category"], chances, strict=True)},
+                probabilities=dict(zip(HEADS["category"], probabilities, strict=True)),
                 form=HEADS["form"][form],
                 subjects=findings["subjects"][number],
                 stages=findings["stages"][number],
-                disguised=Verdict(disguised, round(chance, 4)),
+                disguised=Verdict(disguised, chance),
                 disguises=findings["disguises"][number],
                 signals=_signals(signals[number]) if signals[number] else (),
                 declared_mismatch=mismatch,
@@ -183,13 +184,19 @@ class Judgement:
         return self._detectors.detect(self.text, self.batch.starts.tolist(), contexts)
 
 
+def _rounded(probabilities: FloatArray) -> NDArray[np.float64]:
+    """Probabilities with four decimals, as they are shown; a whole array at once, since Python's round is slow."""
+    exact: NDArray[np.float64] = probabilities.astype(np.float64)
+    return exact.round(4)
+
+
 def _findings(labels: Sequence[str], chosen: BoolArray, probabilities: FloatArray) -> list[tuple[Finding, ...]]:
     """Chosen labels of every text, likeliest first."""
     found: list[list[Finding]] = [[] for _ in range(len(chosen))]
     texts, places = np.nonzero(chosen)
-    values = probabilities[texts, places].tolist()
+    values = _rounded(probabilities[texts, places]).tolist()
     for text, place, value in zip(texts.tolist(), places.tolist(), values, strict=True):
-        found[text].append(Finding(labels[place], round(value, 4)))
+        found[text].append(Finding(labels[place], value))
     return [tuple(sorted(items, key=_by_probability)) if len(items) > 1 else tuple(items) for items in found]
 
 

@@ -78,7 +78,8 @@ class DetectorSet:
             self._always |= 0 if detector.triggers else 1 << number
             for word in detector.triggers:
                 bits[word] = bits.get(word, 0) | 1 << number
-        self._triggers, self._bits = ahocorasick_rs.AhoCorasick(list(bits)), tuple(bits.values())
+        self._triggers = ahocorasick_rs.AhoCorasick(list(bits), implementation=ahocorasick_rs.Implementation.DFA)
+        self._bits = tuple(bits.values())
         self._admitted = {
             (category, form): self._admits(Context(category, form, frozenset()))
             for category in TAXONOMY.categories
