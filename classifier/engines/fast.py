@@ -50,6 +50,7 @@ class FastModel:
         self._index = np.full(1 << HASH_BITS, -1, dtype=np.int32)
         self._index[buckets] = np.arange(len(buckets), dtype=np.int32)
         self._weights: FloatArray = arrays["weights"].astype(np.float32)
+        self._by_output: FloatArray = np.ascontiguousarray(self._weights.T)
         self._cue_weights: FloatArray = arrays["cue_weights"]
         self._source_weights: FloatArray = np.concatenate((arrays["source_weights"], np.zeros_like(arrays["source_weights"][:1])))
         self._bias: FloatArray = arrays["bias"]
@@ -83,7 +84,7 @@ class FastModel:
 
     def contributions(self, rows: NDArray[np.int32], outputs: NDArray[np.int64]) -> FloatArray:
         """Each n-gram occurrence's weight for the output named beside it; all of shape (occurrences,), before scaling."""
-        return self._weights[rows, outputs]
+        return self._by_output.take(outputs * self._by_output.shape[1] + rows)
 
     def cue_weight(self, group: int, output: int) -> float:
         """What the presence of a cue of `group` (its place in the lexicon's groups) adds to an output's logit."""
