@@ -23,7 +23,7 @@ class Quality:
     """Figures of one set of records.
 
     flips: share of obfuscated texts judged otherwise than their plain twins. clean: category accuracy on the texts that
-    belong to no such pair; innocent: those of them that are no subject training; false_alarms: share of the innocent
+    are not obfuscated; innocent: those of them that are no subject training; false_alarms: share of the innocent
     judged `subject`. The three belong together: each alone is easily bought.
     """
 
@@ -107,8 +107,7 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
     auto = [ok for (_, said), ok in zip(rows, right, strict=True) if said.triage == "auto"]
     by_id = {gold.id: said for gold, said in rows}
     twins = [(said, by_id[gold.pair]) for gold, said in rows if gold.pair in by_id]
-    paired = {name for gold in examples if gold.pair in by_id for name in (gold.id, gold.pair)}
-    clean = [(gold, said) for gold, said in rows if gold.id not in paired]
+    clean = [(gold, said) for gold, said in rows if not gold.pair]
     innocent = [said for gold, said in clean if gold.category != "subject"]
     return Quality(
         records=len(rows),

@@ -84,7 +84,8 @@ class FastModel:
 
     def contributions(self, rows: NDArray[np.int32], outputs: NDArray[np.int64]) -> FloatArray:
         """Each n-gram occurrence's weight for the output named beside it; all of shape (occurrences,), before scaling."""
-        return self._by_output.take(outputs * self._by_output.shape[1] + rows)
+        weights: FloatArray = self._by_output.take(outputs * self._by_output.shape[1] + rows)
+        return weights
 
     def cue_weight(self, group: int, output: int) -> float:
         """What the presence of a cue of `group` (its place in the lexicon's groups) adds to an output's logit."""

@@ -17,7 +17,7 @@ def test_flips_and_false_alarms(classifier, examples):
     assert (quality.clean, quality.innocent, quality.false_alarms, quality.pairs) == (0.6667, 3, 0.3333, 0)
     twins = [replace(part[0], pair=part[1].id), part[1], replace(part[2], category="subject")]
     quality = evaluate(twins, alarmed)
-    assert (quality.clean, quality.innocent, quality.false_alarms, quality.pairs, quality.flips) == (0.0, 0, 0.0, 1, 1.0)
+    assert (quality.clean, quality.innocent, quality.false_alarms, quality.pairs, quality.flips) == (0.5, 1, 0.0, 1, 1.0)
 
 
 def test_perfect_answers_score_one_and_unscored_fields_do_not_count(classifier, examples):
