@@ -36,6 +36,8 @@ COLUMNS: dict[str, Callable[[Quality], float]] = {
     "文本性质": lambda q: q.form_accuracy,
     "ECE ↓": lambda q: q.calibration_error,
     "翻转率 ↓": lambda q: q.flips,
+    "误报率 ↓": lambda q: q.false_alarms,
+    "平写准确率": lambda q: q.clean,
 }
 
 

@@ -102,9 +102,10 @@ def _record(row: Row, mapping: Mapping | None, path: str, columns: dict[str, str
 
 
 def _assessed(classifier: Classifier, source: str, pending: list[tuple[Row, Record | JiankeError]], evidence: bool) -> Iterator[Outcome]:
+    policy = classifier.rules.policy
     assessments = classifier.assess_many((record for _, record in pending if isinstance(record, Record)), evidence=evidence)
     for row, record in pending:
         if isinstance(record, Record):
-            yield Outcome(source, row.number, record.id, row.values, record, next(assessments))
+            yield Outcome(source, row.number, record.id, row.values, record, next(assessments), policy)
         else:
-            yield Outcome(source, row.number, row.values.get("id", "") or str(row.number), row.values, None, record)
+            yield Outcome(source, row.number, row.values.get("id", "") or str(row.number), row.values, None, record, policy)

@@ -83,6 +83,75 @@ MESSAGES: dict[str, Message] = {
         "语料未达到要求：{found}。请见上面逐条列出的缺口",
         "the corpus falls short: {found}; the gaps are listed above",
     ),
+    "E120": Message(
+        "规则文件夹不可用：{path}（{found}）。应为含有 {expected} 中至少一种的文件夹；请检查 --rules",
+        "unusable rules folder {path} ({found}); expected a folder with any of {expected}; check --rules",
+    ),
+    "E121": Message(
+        "规则文件夹 {path} 有 {number} 处问题，全部改正后才能使用（可用 jianke rules check 检查）：\n{problems}",
+        "the rules folder {path} has {number} problems, listed above; mend them all before it is used (see jianke rules check)",
+    ),
+    "E122": Message(
+        "{file}：不认识的文件。应为 {expected}；请改名，说明文字可写在 .md 或 .txt 中",
+        "{file}: unknown file; expected {expected}; rename it; notes may stand in .md or .txt",
+    ),
+    "E123": Message(
+        "{file} 第 {row} 行：不是 UTF-8（{found}）。应为 UTF-8（可带 BOM）；请用文本编辑器另存为 UTF-8",
+        "{file}:{row}: not UTF-8 ({found}); expected UTF-8 (a BOM may stand); save it as UTF-8",
+    ),
+    "E124": Message(
+        "{file} 第 {row} 行：应为 {expected} 列（{columns}），以制表符分隔，空的列也要保留制表符；实际为 {found} 列；请补齐",
+        "{file}:{row}: expected {expected} columns ({columns}) with tabs between, empty ones included; found {found}; complete the line",
+    ),
+    "E125": Message(
+        "{file} 第 {row} 行：未知的标签“{found}”。应为 {expected} 之一；请改正",
+        "{file}:{row}: unknown finding {found}; expected one of {expected}; correct it",
+    ),
+    "E126": Message(
+        "{file} 第 {row} 行：未知的线索“{found}”。应为 {expected} 之一；请改正",
+        "{file}:{row}: unknown signal {found}; expected one of {expected}; correct it",
+    ),
+    "E127": Message(
+        "{file} 第 {row} 行：未知的条款“{found}”。应为 policy.toml 或本文件夹 clauses.toml 中的编号；请改正，或在 clauses.toml"
+        " 中写明该条款",
+        "{file}:{row}: unknown clause {found}; expected an id of policy.toml or of this folder's clauses.toml; correct it or"
+        " write the clause there",
+    ),
+    "E128": Message(
+        "{file} 第 {row} 行：权重“{found}”不是大于 0 的数。应为 1（明说）或 0.5（暗示）这样的数；请改正",
+        "{file}:{row}: the weight {found} is not a number above 0; expected one such as 1 (plain) or 0.5 (a hint); correct it",
+    ),
+    "E129": Message(
+        "{file} 第 {row} 行：重复：{found}，已见于{first}。应只写一次；请删去其一",
+        "{file}:{row}: {found} stands twice, first in {first}; expected it once; remove one",
+    ),
+    "E130": Message(
+        "{file} 第 {row} 行：词为空（{found}，折叠后没有剩下文字）。应为一个词；请填写或删去该行",
+        "{file}:{row}: empty word ({found}, nothing is left after folding); expected a word; fill it in or remove the line",
+    ),
+    "E131": Message(
+        "{file} 第 {row} 行：不是规范的 TOML（{found}）。请检查引号、括号与逗号",
+        "{file}:{row}: not well-formed TOML ({found}); check quotes, brackets and commas",
+    ),
+    "E132": Message(
+        "{file} 第 {row} 行：“{key}”不合要求：应为 {expected}；实际为 {found}；请改正",
+        "{file}:{row}: {key} is not as required: expected {expected}; found {found}; correct it",
+    ),
+    "E133": Message(
+        "{file} 第 {row} 行：正则表达式有误：{found}。应为 Python 正则表达式；请改正",
+        "{file}:{row}: bad regular expression {found}; expected one in Python's form; correct it",
+    ),
+    "E134": Message(
+        "{file} 第 {row} 行：重复次数没有上限或过大：{found}。* + {{n,}} 不可用，上限应不大于 {expected}；请写成 {{0,10}} 这样的范围",
+        "{file}:{row}: unbounded or too long a repetition: {found}; * + {{n,}} are refused, the limit is {expected}; write a range"
+        " such as {{0,10}}",
+    ),
+    "E135": Message(
+        "{file} 第 {row} 行：例子“{example}”（{key}）应{expected}，实际{found}。规则在小写、半角、简体的文字上匹配，且须出现 triggers"
+        " 中的词；请改规则或例子",
+        "{file}:{row}: the example {example} of {key} does not behave as stated ({expected} / {found}); rules run on lower-case,"
+        " half-width, simplified text where one of the triggers occurs; mend the rule or the example",
+    ),
     "E201": Message(
         "找不到模型：{path}。应为含 manifest.json 的文件夹；请检查 --model 或环境变量 JIANKE_MODEL，或运行 make train",
         "model not found: {path}; expected a folder with manifest.json; check --model or JIANKE_MODEL, or run make train",

@@ -44,22 +44,25 @@ class _Candidate:
 
 
 class _Target(NamedTuple):
-    """What the model's attribution is asked for: one output a text, against a rival where there is one, in wanted texts."""
+    """What the model's attribution is asked for in wanted texts: one output a text, against a rival or beside another output."""
 
     outputs: NDArray[np.int64]
-    base: NDArray[np.int64] | None
     wanted: NDArray[np.bool_]
+    rival: NDArray[np.int64] | None = None
+    beside: int | None = None
 
 
 def _attributed(scores: Scores, model: FastModel, batch: FoldedBatch, target: _Target) -> NDArray[np.float64]:
-    """Weight of every code for a target's output (minus its base output), 0 in texts not wanted; shape (codes,)."""
+    """Weight of every code for a target's output (less its rival, with the output beside it), 0 elsewhere; shape (codes,)."""
     ngrams = scores.ngrams
     owner = np.repeat(np.arange(len(batch)), np.diff(ngrams.pointers))
     asked = np.flatnonzero(target.wanted[owner])
     owner, rows = owner[asked], ngrams.rows[asked]
     weight = model.contributions(rows, target.outputs[owner])
-    if target.base is not None:
-        weight = weight - model.contributions(rows, target.base[owner])
+    if target.rival is not None:
+        weight = weight - model.contributions(rows, target.rival[owner])
+    if target.beside is not None:
+        weight = weight + model.contributions(rows, np.full(len(rows), target.beside))
     weight = weight * scores.scale[owner]
     place, order = np.divmod(ngrams.slots[asked], ORDERS)
     spread = weight / (order + 1)
@@ -82,7 +85,7 @@ def _spans(weights: NDArray[np.float64], batch: FoldedBatch, wanted: NDArray[np.
     first, stop = edges[::2], edges[1::2]
     if not len(first):
         return [[] for _ in range(len(batch))]
-    sums = np.add.reduceat(weights, edges)[::2]
+    sums = np.add.reduceat(weights, edges)[::2].round(3)
     found: list[list[tuple[float, int, int]]] = [[] for _ in range(len(batch))]
     owner = np.searchsorted(batch.starts, first, side="right") - 1
     for text, weight, begin, end in zip(owner.tolist(), sums.tolist(), first.tolist(), stop.tolist(), strict=True):
@@ -92,43 +95,67 @@ def _spans(weights: NDArray[np.float64], batch: FoldedBatch, wanted: NDArray[np.
 
 
 def _targets(decisions: Decisions, candidates: list[list[_Candidate]]) -> list[_Target]:
-    """The category against its rival, everywhere; the likeliest subject and disguise where no cue speaks for them."""
+    """The category against its rival, everywhere; the likeliest subject where no cue speaks for it; what makes a disguise of it.
+
+    The likeliest disguise is asked for together with the verdict that there is one.
+    """
     start = _SLICES["category"].start
     ranked = decisions.category_probabilities.argsort(axis=1)
-    targets = [_Target(ranked[:, -1] + start, ranked[:, -2] + start, np.ones(len(ranked), dtype=bool))]
-    shown = [{candidate.finding for candidate in found} for found in candidates]
-    for head, chosen, probabilities in (
-        ("subjects", decisions.subjects, decisions.subject_probabilities),
-        ("disguises", decisions.disguises, decisions.disguise_probabilities),
-    ):
-        likeliest = np.where(chosen, probabilities, -1).argmax(axis=1)
-        silent = [HEADS[head][label] not in findings for label, findings in zip(likeliest.tolist(), shown, strict=True)]
-        targets.append(_Target(likeliest + _SLICES[head].start, None, chosen.any(axis=1) & np.array(silent, dtype=bool)))
-    return targets
+    subject = np.where(decisions.subjects, decisions.subject_probabilities, -1).argmax(axis=1)
+    silent = [HEADS["subjects"][label] not in {item.finding for item in found} for label, found in zip(subject, candidates, strict=True)]
+    disguise = np.where(decisions.disguises, decisions.disguise_probabilities, -1).argmax(axis=1)
+    return [
+        _Target(ranked[:, -1] + start, np.ones(len(ranked), dtype=bool), rival=ranked[:, -2] + start),
+        _Target(subject + _SLICES["subjects"].start, decisions.subjects.any(axis=1) & np.array(silent, dtype=bool)),
+        _Target(disguise + _SLICES["disguises"].start, decisions.disguised, beside=_OUTPUTS["disguised"]),
+    ]
 
 
-def _by_finding(candidate: _Candidate) -> tuple[str, int, int]:
-    return candidate.finding, candidate.first, -candidate.stop
+def _by_place(candidate: _Candidate) -> tuple[int, int]:
+    return candidate.first, -candidate.stop
 
 
 def _by_weight(candidate: _Candidate) -> tuple[float, int]:
     return -candidate.weight, candidate.first
 
 
-def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
-    """One candidate for overlapping spans of one finding, the strongest origin kept; strongest first, at most LIMIT."""
-    if len(candidates) < 2:
-        return candidates
-    merged: list[_Candidate] = []
-    for candidate in sorted(candidates, key=_by_finding):
-        last = merged[-1] if merged else None
-        if last and last.finding == candidate.finding and candidate.first < last.stop:
+def _joined(candidates: list[_Candidate]) -> list[_Candidate]:
+    """One finding's candidates, those that overlap made one."""
+    joined: list[_Candidate] = []
+    for candidate in sorted(candidates, key=_by_place):
+        last = joined[-1] if joined else None
+        if last and candidate.first < last.stop:
             last.stop = max(last.stop, candidate.stop)
             if candidate.weight > last.weight:
-                last.weight, last.origin, last.clauses = candidate.weight, candidate.origin, candidate.clauses or last.clauses
+                last.weight, last.origin, last.clauses = candidate.weight, candidate.origin, candidate.clauses
         else:
-            merged.append(candidate)
-    return sorted(merged, key=_by_weight)[:LIMIT]
+            joined.append(candidate)
+    return joined
+
+
+def _merged(candidates: list[_Candidate]) -> list[_Candidate]:
+    """One candidate for overlapping spans of one finding, the strongest origin kept; strongest first, at most LIMIT.
+
+    Where there are more, every finding's strongest comes before any second one, and stages come last.
+    """
+    if len(candidates) < 2:
+        return candidates
+    by_finding: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        by_finding.setdefault(candidate.finding, []).append(candidate)
+    merged = [candidate for found in by_finding.values() for candidate in (_joined(found) if len(found) > 1 else found)]
+    merged.sort(key=_by_weight)
+    return merged if len(merged) <= LIMIT else _chosen(merged)
+
+
+def _chosen(candidates: list[_Candidate]) -> list[_Candidate]:
+    """LIMIT of too many candidates, which come strongest first; that order is kept."""
+    seen: set[str] = set()
+    ranks = []
+    for place, candidate in enumerate(candidates):
+        ranks.append((candidate.finding in TAXONOMY.stages, candidate.finding in seen, place))
+        seen.add(candidate.finding)
+    return [candidates[place] for place in sorted(place for _, _, place in sorted(ranks)[:LIMIT])]
 
 
 class EvidenceFinder:
@@ -147,7 +174,7 @@ class EvidenceFinder:
         )
         of_cue = self._learned[model.lexicon.group_of_cue]
         self._shown = [
-            (cue.finding, round(float(learned) * cue.weight, 3), cue.clauses)
+            (cue.finding, round(max(float(learned), 0.05) * cue.weight, 3), cue.clauses or _CLAUSES[cue.finding])
             for cue, learned in zip(model.lexicon.cues, of_cue, strict=True)
         ]
 
@@ -168,34 +195,33 @@ class EvidenceFinder:
                 weights = _attributed(scores, self._model, batch, target)
                 for number, spans in enumerate(_spans(weights, batch, target.wanted)):
                     label = _LABELS[int(target.outputs[number])] if spans else ""
-                    for weight, first, stop in spans[: 1 if candidates[number] else _SPANS_PER_TARGET]:
+                    for weight, first, stop in spans[: 1 if candidates[number] and target.beside is None else _SPANS_PER_TARGET]:
                         candidates[number].append(_Candidate(first, stop, label, "model", weight, _CLAUSES[label]))
         for number, reading in zip(_owners(batch), batch.readings, strict=True):
             if decisions.disguises[number, _CODED]:
                 candidates[number].append(
-                    _Candidate(reading.first, reading.stop, CODED, "decoder", self._coded * reading.probability, _CLAUSES[CODED])
+                    _Candidate(reading.first, reading.stop, CODED, "decoder", round(self._coded * reading.probability, 3), _CLAUSES[CODED])
                 )
         starts, places = batch.starts.tolist(), _Places(batch)
         for number, matches in enumerate(signals):
             for match in matches:
                 if match.stop > match.first:
-                    clauses = TAXONOMY.signals[match.signal].clauses
-                    candidates[number].append(
-                        _Candidate(starts[number] + match.first, starts[number] + match.stop, match.signal, "rule", RULE_WEIGHT, clauses)
-                    )
+                    first, stop = starts[number] + match.first, starts[number] + match.stop
+                    candidates[number].append(_Candidate(first, stop, match.signal, "rule", RULE_WEIGHT, match.cited))
         return [
             tuple(filter(None, (_placed(item, record, parts, places, text) for item in _merged(found))))
             for record, parts, found in zip(records, segments, candidates, strict=True)
         ]
 
     def _cues(self, scores: Scores, decisions: Decisions) -> list[list[_Candidate]]:
-        """Cues of chosen labels, with the weight that the model learned for them."""
+        """Cues of chosen labels, with the weight that the model learned for them; local cues whatever was chosen."""
         cues = scores.cues
         chosen = np.concatenate(
             (decisions.subjects, decisions.disguises, decisions.stages, (decisions.category != SUBJECT)[:, None]), axis=1
         )
         group = self._model.lexicon.group_of_cue[cues.cue]
-        speaking = np.flatnonzero(chosen[cues.owner, self._column[group]] & (self._learned[group] > 0))
+        said = chosen[cues.owner, self._column[group]] & (self._learned[group] > 0)
+        speaking = np.flatnonzero(said | (cues.cue >= self._model.lexicon.shipped))
         _, once = np.unique(cues.owner[speaking] * len(self._learned) + group[speaking], return_index=True)
         speaking = speaking[~self._said_once[group[speaking]] | np.isin(np.arange(len(speaking)), once)]
         found: list[list[_Candidate]] = [[] for _ in range(len(chosen))]
@@ -241,7 +267,7 @@ def _placed(item: _Candidate, record: Record, segments: list[Segment], places: _
     field, start, end = place
     surface = getattr(record, field)[start:end]
     origin = "decoder" if item.origin == "cue" and places.reading(first, stop) else item.origin
-    return Evidence(start, end, surface, words, item.finding, origin, round(item.weight, 3), item.clauses, field)
+    return Evidence(start, end, surface, words, item.finding, origin, item.weight, item.clauses, field)
 
 
 _LABELS = {output: label for label, output in _OUTPUTS.items()}

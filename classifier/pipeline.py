@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier.decisions import BoolArray, Decisions, chosen_labels, decide
 from classifier.engines.artifact import FAST_WEIGHTS, HEADS, default_folder, read_manifest, read_weights, verify_file
@@ -16,10 +17,9 @@ from classifier.engines.cascade import refine, unsure
 from classifier.engines.fast import FastModel, Scores
 from classifier.errors import InputError, ModelError
 from classifier.evidence import EvidenceFinder
-from classifier.lexicon import load_lexicon
-from classifier.policy import load_policy
 from classifier.records import Assessment, Finding, Record, Signal, Verdict, Versions
-from classifier.signals import SignalMatch, detect, rules_version
+from classifier.rules import RuleSet, load_ruleset
+from classifier.signals import SignalMatch
 from classifier.signals.registry import context_of
 from classifier.taxonomy import TAXONOMY
 from classifier.text import compose, normalise
@@ -38,9 +38,12 @@ _SIGNAL_ORDER = {label: number for number, label in enumerate(TAXONOMY.signals)}
 
 
 class Classifier:
-    """Judges records. Make one with `load`; it is read-only and may be shared between threads."""
+    """Judges records. Make one with `load`; it is read-only and may be shared between threads.
 
-    def __init__(self, folder: Path, engine: str) -> None:
+    rules: what it knows beside the model; `rules.policy` has the clauses that its assessments cite.
+    """
+
+    def __init__(self, folder: Path, engine: str, rules: RuleSet) -> None:
         """Read the model in `folder`. Raises ModelError E201–E205."""
         if engine not in ENGINES:
             raise ModelError("E204", found=engine, expected=" / ".join(ENGINES))
@@ -49,9 +52,10 @@ class Classifier:
         if engine == "encoder" and self.manifest.cascade is None:
             raise ModelError("E205", path=folder)
         self._folder = folder
-        self._model = FastModel(read_weights(verify_file(folder, self.manifest, FAST_WEIGHTS)), load_lexicon())
+        self._model = FastModel(read_weights(verify_file(folder, self.manifest, FAST_WEIGHTS)), rules.lexicon)
+        self.rules = rules
         self._finder = EvidenceFinder(self._model)
-        self.versions = Versions(__version__, self.manifest.version, rules_version(), load_policy().version)
+        self.versions = Versions(__version__, self.manifest.version, rules.version, rules.policy.version)
 
     def assess(self, record: Record | str) -> Assessment:
         """The assessment of one record or text. Raises InputError E111 where there is no text."""
@@ -89,9 +93,11 @@ class Classifier:
         if cascade is not None and self.engine != "fast":
             rows = np.arange(len(batch)) if self.engine == "encoder" else unsure(decisions, cascade.limit)
             parts = [text[batch.starts[row] : batch.starts[row + 1] - 1] for row in rows]
-            decisions = refine(decisions, scores.logits, rows, parts, [sources[row] for row in rows], self._encode, cascade)
+            if parts:
+                encoded = self._encode(parts, [sources[row] for row in rows]) + scores.local[rows]
+                decisions = refine(decisions, scores.logits, rows, encoded, cascade)
             triage = cascade.triage
-        return Judgement(batch, text, scores, decisions, declared, triage)
+        return Judgement(batch, text, scores, decisions, declared, triage, self.rules)
 
     def _encode(self, texts: Sequence[str], sources: Sequence[str]) -> FloatArray:
         """The encoder's logits; it is read when it is first asked."""
@@ -126,18 +132,18 @@ class Classifier:
             )
         }
         why = chosen_labels(REASONS, judged.reasons)
-        columns = (decisions.category, decisions.form, decisions.category_probabilities, decisions.disguised)
-        values = (*columns, decisions.disguised_probability, judged.mismatch)
-        rows = zip(*(column.tolist() for column in values), strict=True)
-        for number, (category, form, chances, disguised, chance, mismatch) in enumerate(rows):
+        chances = (_rounded(decisions.category_probabilities), _rounded(decisions.disguised_probability))
+        columns = (decisions.category, decisions.form, decisions.disguised, judged.mismatch, *chances)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for number, (category, form, disguised, mismatch, probabilities, chance) in enumerate(rows):
             yield Assessment(
                 id=records[number].id,
                 category=HEADS["category"][category],
-                probabilities={label: round(value, 4) for label, value in zip(HEADS["category"], chances, strict=True)},
+                probabilities=dict(zip(HEADS["category"], probabilities, strict=True)),
                 form=HEADS["form"][form],
                 subjects=findings["subjects"][number],
                 stages=findings["stages"][number],
-                disguised=Verdict(disguised, round(chance, 4)),
+                disguised=Verdict(disguised, chance),
                 disguises=findings["disguises"][number],
                 signals=_signals(signals[number]) if signals[number] else (),
                 declared_mismatch=mismatch,
@@ -152,12 +158,20 @@ class Judgement:
     """One batch, folded, scored and decided; what `assess_many` and `assess_frame` share."""
 
     def __init__(
-        self, batch: FoldedBatch, text: str, scores: Scores, decisions: Decisions, declared: Sequence[str], triage: Mapping[str, float]
+        self,
+        batch: FoldedBatch,
+        text: str,
+        scores: Scores,
+        decisions: Decisions,
+        declared: Sequence[str],
+        triage: Mapping[str, float],
+        rules: RuleSet,
     ) -> None:
         """Add what follows from decisions: `declared` holds each text's declared category, or an empty string."""
         self.batch, self.text, self.scores, self.decisions = batch, text, scores, decisions
         self.mismatch = declared_mismatches(declared, decisions)
-        self.reasons = reasons(batch, text, decisions, self.mismatch, triage)
+        self.reasons = reasons(batch, rules.borderline.places(text), scores.local_texts, decisions, self.mismatch, triage)
+        self._detectors = rules.detectors
 
     def signals(self) -> list[list[SignalMatch]]:
         """Signals of every text, each placed in its own folded text."""
@@ -167,16 +181,22 @@ class Judgement:
             context_of(HEADS["category"][category], HEADS["form"][form], tuple(ages))
             for category, form, ages in zip(decisions.category.tolist(), decisions.form.tolist(), stages, strict=True)
         ]
-        return detect(self.text, self.batch.starts.tolist(), contexts)
+        return self._detectors.detect(self.text, self.batch.starts.tolist(), contexts)
+
+
+def _rounded(probabilities: FloatArray) -> NDArray[np.float64]:
+    """Probabilities with four decimals, as they are shown; a whole array at once, since Python's round is slow."""
+    exact: NDArray[np.float64] = probabilities.astype(np.float64)
+    return exact.round(4)
 
 
 def _findings(labels: Sequence[str], chosen: BoolArray, probabilities: FloatArray) -> list[tuple[Finding, ...]]:
     """Chosen labels of every text, likeliest first."""
     found: list[list[Finding]] = [[] for _ in range(len(chosen))]
     texts, places = np.nonzero(chosen)
-    values = probabilities[texts, places].tolist()
+    values = _rounded(probabilities[texts, places]).tolist()
     for text, place, value in zip(texts.tolist(), places.tolist(), values, strict=True):
-        found[text].append(Finding(labels[place], round(value, 4)))
+        found[text].append(Finding(labels[place], value))
     return [tuple(sorted(items, key=_by_probability)) if len(items) > 1 else tuple(items) for items in found]
 
 
@@ -186,24 +206,25 @@ def _by_probability(finding: Finding) -> float:
 
 def _signals(matches: list[SignalMatch]) -> tuple[Signal, ...]:
     """One signal an id, in the order of the label file, its values joined."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, dict[str, None]] = {}
+    clauses: dict[str, dict[str, None]] = {}
     for match in matches:
-        known = values.setdefault(match.signal, [])
-        if match.value not in known:
-            known.append(match.value)
+        values.setdefault(match.signal, {})[match.value] = None
+        clauses.setdefault(match.signal, {}).update(dict.fromkeys(match.cited))
     return tuple(
-        Signal(name, "；".join(values[name][:3]), TAXONOMY.signals[name].clauses) for name in sorted(values, key=_SIGNAL_ORDER.__getitem__)
+        Signal(name, "；".join(list(values[name])[:3]), tuple(clauses[name])) for name in sorted(values, key=_SIGNAL_ORDER.__getitem__)
     )
 
 
-def load(model: str | Path | None = None, *, engine: str = "auto") -> Classifier:
+def load(model: str | Path | None = None, *, engine: str = "auto", rules: str | Path | None = None) -> Classifier:
     """The classifier with the shipped model, or with the model in the folder `model`.
 
     engine: `fast`; `auto`, which asks the encoder as well where the fast engine is unsure (and is `fast` where the model
     has no encoder); `encoder`, which asks both engines for every text. Raises ModelError E201 (no model), E202 (changed
     files), E203 (other labels), E204 (no such engine), E205 (no encoder in this model).
+    rules: a district's own folder of rules, beside the shipped ones. Raises InputError E120, E121 where it is not sound.
     """
-    return Classifier(Path(model) if model else default_folder(), engine)
+    return Classifier(Path(model) if model else default_folder(), engine, load_ruleset(rules))
 
 
 def with_id(record: Record, identifier: str) -> Record:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from classifier.errors import JiankeError
-from classifier.policy import load_policy
-from classifier.records import Assessment, Record
+from classifier.policy import Policy
+from classifier.records import Assessment, Evidence, Record
 from classifier.taxonomy import TAXONOMY
 
 RESULT_COLUMNS = (
@@ -17,7 +17,7 @@ _CLAUSES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One row's outcome: an assessment, or the error that says why there is none."""
+    """One row's outcome: an assessment, or the error that says why there is none. policy: has the clauses it cites."""
 
     source: str
     row: int
@@ -25,6 +25,7 @@ class Outcome:
     values: dict[str, str]
     record: Record | None
     result: Assessment | JiankeError
+    policy: Policy
 
 
 def names(labels: tuple[str, ...], joint: str = "、") -> str:
@@ -59,11 +60,27 @@ def advice(assessment: Assessment, declared: str) -> str:
     return "；".join(parts)
 
 
+def _kind(finding: str) -> str:
+    """What a piece of evidence is evidence of, in words that claim no more than a clue."""
+    if finding in TAXONOMY.subjects:
+        return "疑似学科类内容" if TAXONOMY.subjects[finding].side == "subject" else "疑似非学科类内容"
+    groups = ((TAXONOMY.disguises, "疑似隐形变异"), (TAXONOMY.signals, "违规线索"), (TAXONOMY.stages, "涉及学段"))
+    return next((kind for labels, kind in groups if finding in labels), "类别倾向")
+
+
+def clue(item: Evidence, policy: Policy) -> str:
+    """One piece of evidence as a sentence for a 线索 record: the words, how they were read, what they point at, on what basis."""
+    read = f"（读作“{item.normalized}”）" if item.origin == "decoder" and item.surface != item.normalized else ""
+    basis = policy.clauses[item.clauses[0]].sentence()
+    return f"原文“{' '.join(item.surface.split())}”{read}，{_kind(item.finding)}：{TAXONOMY[item.finding].name}；依据{basis}。"
+
+
 def cited_clauses(assessment: Assessment) -> list[str]:
-    """Clause ids behind the findings, strongest finding first, each once."""
+    """Clause ids behind the findings, then those behind the evidence, strongest first, each once."""
     ids = [clause for signal in assessment.signals for clause in signal.clauses[:1]]
     ids += [clause for item in assessment.disguises for clause in TAXONOMY.disguises[item.id].clauses[:1]]
     ids += TAXONOMY.categories[assessment.category].clauses[:1]
+    ids += [clause for item in assessment.evidence for clause in item.clauses]
     return list(dict.fromkeys(ids))
 
 
@@ -72,7 +89,7 @@ def result_cells(outcome: Outcome) -> dict[str, str]:
     if isinstance(outcome.result, JiankeError):
         empty = dict.fromkeys(RESULT_COLUMNS, "")
         return empty | {"处理建议": f"未处理：[{outcome.result.code}] {outcome.result.chinese}", "需人工复核": "是"}
-    assessment, clauses = outcome.result, load_policy().clauses
+    assessment, clauses = outcome.result, outcome.policy.clauses
     shown = [item for item in assessment.evidence if item.finding not in TAXONOMY.stages][:_EVIDENCE_SHOWN]
     return {
         "判定类别": TAXONOMY.categories[assessment.category].name,
@@ -83,7 +100,7 @@ def result_cells(outcome: Outcome) -> dict[str, str]:
         "疑似隐形变异": "疑似" if assessment.disguised.verdict else "否",
         "变异形式": names(tuple(item.id for item in assessment.disguises)),
         "违规线索": "\n".join(f"{TAXONOMY.signals[signal.id].name}：{signal.value}" for signal in assessment.signals),
-        "证据": "\n".join(f"“{item.surface}”→{TAXONOMY[item.finding].name}" for item in shown),
+        "证据": "\n".join(clue(item, outcome.policy) for item in shown),
         "依据": "\n".join(f"{clause} {clauses[clause].sentence()}" for clause in cited_clauses(assessment)[:_CLAUSES_SHOWN]),
         "处理建议": advice(assessment, outcome.record.declared_category if outcome.record else ""),
         "需人工复核": "是" if assessment.triage == "review" else "否",

@@ -1,10 +1,7 @@
 """Automatic or for a person: the reasons why somebody must look."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 
-import ahocorasick_rs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,21 +15,19 @@ MINIMUM_CHARACTERS = 4
 _SCHOOL = np.array([TAXONOMY.subjects[label].side == "subject" for label in HEADS["subjects"]])
 
 
-@cache
-def _borderline() -> tuple[ahocorasick_rs.AhoCorasick, tuple[str, ...]]:
-    text = resources.files("classifier.lexicon").joinpath("borderline.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
-    return ahocorasick_rs.AhoCorasick([word for word, _ in rows]), tuple(family for _, family in rows)
-
-
 def declared_mismatches(declared: Sequence[str], decisions: Decisions) -> BoolArray:
     """True where the institution declared another category than the content shows; shape (texts,)."""
     wanted = np.array([{"subject": SUBJECT, "non_subject": NON_SUBJECT}.get(value, -1) for value in declared], dtype=np.int64)
     return np.asarray((wanted >= 0) & (wanted != decisions.category))
 
 
-def reasons(batch: FoldedBatch, text: str, decisions: Decisions, mismatch: BoolArray, limits: Mapping[str, float]) -> BoolArray:
-    """Which reasons hold for which text; shape (texts, len(REASONS)); a text with none may be handled automatically."""
+def reasons(
+    batch: FoldedBatch, places: Sequence[int], local: BoolArray, decisions: Decisions, mismatch: BoolArray, limits: Mapping[str, float]
+) -> BoolArray:
+    """Which reasons hold for which text; shape (texts, len(REASONS)); a text with none may be handled automatically.
+
+    places: where words of borderline families begin in the batch. local: texts that hold a district's own cues.
+    """
     found: dict[str, NDArray[np.bool_]] = {}
     best = decisions.category_probabilities.max(axis=1)
     found["uncertain"] = best < limits["category"]
@@ -42,10 +37,9 @@ def reasons(batch: FoldedBatch, text: str, decisions: Decisions, mismatch: BoolA
     )
     found["contradicts_declaration"] = mismatch
     found["suspected_disguise"] = decisions.disguised
-    automaton, _ = _borderline()
-    places = [first for _, first, _ in automaton.find_matches_as_indexes(text)]
     found["borderline_family"] = np.zeros(len(batch), dtype=bool)
     found["borderline_family"][np.searchsorted(batch.starts, places, side="right") - 1] = True
     found["borderline_family"] &= decisions.category != OUT_OF_SCOPE
+    found["local_cue"] = local
     found["little_text"] = np.diff(batch.starts) - 1 < MINIMUM_CHARACTERS
     return np.stack([found[name] for name in REASONS], axis=1)

@@ -8,6 +8,7 @@ from datetime import datetime
 from starlette.concurrency import run_in_threadpool
 
 from classifier import Classifier, load
+from classifier.policy import Policy
 from service.access.roles import Principal
 from service.database.base import now
 from service.database.engine import Database
@@ -32,14 +33,19 @@ class Runtime:
         self._lock = threading.Lock()
 
     def classifier(self, engine: str | None = None) -> Classifier:
-        """The classifier with the wanted engine, or that of the settings; read once. Raises ModelError E201–E205."""
+        """The classifier with the wanted engine, or that of the settings; read once. Raises ModelError E201–E205, InputError E120, E121."""
         name = engine or self.settings.engine
         found = self._classifiers.get(name)
         if found is None:
             with self._lock:
-                found = self._classifiers.get(name) or load(self.settings.model, engine=name)
+                found = self._classifiers.get(name) or load(self.settings.model, engine=name, rules=self.settings.rules)
                 self._classifiers[name] = found
         return found
+
+    @property
+    def policy(self) -> Policy:
+        """The clauses that assessments cite, those of the district's own rules among them."""
+        return self.classifier().rules.policy
 
     async def batcher(self, engine: str | None, *, evidence: bool) -> MicroBatcher:
         """The batcher of single predictions with this engine."""

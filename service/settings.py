@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     public_url: str = ""
 
     model: Path | None = None
+    rules: Path | None = None
     engine: Literal["auto", "fast", "encoder"] = "auto"
     workers: int = Field(1, ge=0, le=64)
     worker_batch: int = Field(256, ge=1, le=10_000)

@@ -15,7 +15,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_option_of_every_command_is_in_the_readme():
-    for name, command in get_command(app).commands.items():
+    commands = get_command(app).commands
+    commands |= {
+        f"{name} {inner}": command for name, group in commands.items() for inner, command in getattr(group, "commands", {}).items()
+    }
+    for name, command in commands.items():
         assert f"jianke {name}" in README
         for parameter in command.params:
             for option in parameter.opts:

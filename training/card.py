@@ -8,6 +8,7 @@ from classifier.pipeline import Classifier
 from classifier.taxonomy import TAXONOMY
 from training.corpus import Example
 from training.evaluate import Quality, Ratio
+from training.faithfulness import Faithfulness, rows
 
 _HEADER = """# 模型卡：{name}
 
@@ -19,8 +20,16 @@ _HEADER = """# 模型卡：{name}
 
 ## 指标
 
-由 `make train` 计算。类别为三类 macro-F1，科目、学段、变异形式、线索为 micro-F1，疑似变异为是/否的 F1；翻转率是变形文本与其平写孪生文本类别不同的比例。
+由 `make train` 计算。类别为三类 macro-F1，科目、学段、变异形式、线索为 micro-F1，疑似变异为是/否的 F1。
+翻转率是变形文本与其平写孪生文本类别不同的比例（要求不高于 4%）；误报率是未经变形的非学科类与不适用文本被判为学科类的比例（要求不高于 3%）；平写准确率是未经变形的文本的类别准确率。三者须一起看。
 
+"""
+
+_EVIDENCE = """
+## 证据是否站得住
+
+测试集，快速引擎：从判为学科类（疑似变异）的文本中删去该判定最强的 1 条、3 条、全部证据，概率平均的变化；旁边是删去同样条数、同样长短的随机文字。
+“有证据”是列出了该判定证据的比例；“只留证据”是只保留所列证据时的平均概率，与“原概率”相比。百分数。
 """
 
 _FOOTER = """
@@ -56,8 +65,14 @@ def _encoder_lines(manifest: Manifest) -> str:
     )
 
 
-def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequence[Example]], qualities: Mapping[str, Quality]) -> None:
-    """Write README.md beside the model's folder."""
+def write_card(
+    folder: Path,
+    classifier: Classifier,
+    splits: Mapping[str, Sequence[Example]],
+    qualities: Mapping[str, Quality],
+    evidence: Sequence[Faithfulness],
+) -> None:
+    """Write README.md beside the model's folder. `evidence`: how well the evidence holds up on the test split."""
     manifest = classifier.manifest
     lines = [
         _HEADER.format(
@@ -75,6 +90,7 @@ def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequen
                 "学段",
                 "文本性质",
                 "疑似变异",
+                "变异 AP",
                 "变异形式",
                 "线索",
                 "ECE",
@@ -82,10 +98,13 @@ def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequen
                 "自动准确率",
                 "变形对数",
                 "翻转率",
+                "非学科条数",
+                "误报率",
+                "平写准确率",
             ]
         )
     )
-    lines.append(_row(["---"] * 15))
+    lines.append(_row(["---"] * 18))
     for name, q in qualities.items():
         shown = [
             q.category_macro_f1,
@@ -100,10 +119,14 @@ def write_card(folder: Path, classifier: Classifier, splits: Mapping[str, Sequen
             q.auto_share,
             q.auto_accuracy,
         ]
-        lines.append(_row([f"`{name}`", str(q.records), *map(_percent, shown), str(q.pairs), _percent(q.flips) if q.pairs else "—"]))
+        flips, alarms = (_percent(share) if number else "—" for share, number in ((q.flips, q.pairs), (q.false_alarms, q.innocent)))
+        obfuscation = [str(q.pairs), flips, str(q.innocent), alarms, _percent(q.clean)]
+        lines.append(_row([f"`{name}`", str(q.records), *map(_percent, shown), *obfuscation]))
     name, last = next((name, quality) for name, quality in qualities.items() if "测试" in name and name.endswith(("auto", "fast")))
     lines += ["", f"{name}，逐类：", "", _row(["标签", "精确率", "召回率", "F1", "条数"]), _row(["---"] * 5)]
     lines += [_row([TAXONOMY.categories[label].name, *_ratio_cells(ratio)]) for label, ratio in last.categories.items()]
     lines += [_row([TAXONOMY.signals[label].name, *_ratio_cells(ratio)]) for label, ratio in last.signal_labels.items()]
+    heading, *figures = rows(evidence)
+    lines += [_EVIDENCE, _row(heading), _row(["---"] * len(heading)), *map(_row, figures)]
     lines.append(_FOOTER.format(target=manifest.triage["target_error"]))
     folder.parent.joinpath("README.md").write_text("\n".join(lines), encoding="utf-8")

@@ -20,7 +20,12 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Figures of one set of records. `flips`: share of obfuscated texts judged otherwise than their plain twins."""
+    """Figures of one set of records.
+
+    flips: share of obfuscated texts judged otherwise than their plain twins. clean: category accuracy on the texts that
+    are not obfuscated; innocent: those of them that are no subject training; false_alarms: share of the innocent
+    judged `subject`. The three belong together: each alone is easily bought.
+    """
 
     records: int
     category_macro_f1: float
@@ -38,6 +43,9 @@ class Quality:
     auto_accuracy: float
     pairs: int
     flips: float
+    clean: float
+    innocent: int
+    false_alarms: float
 
 
 def ratio(hits: int, said: int, gold: int) -> Ratio:
@@ -99,6 +107,8 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
     auto = [ok for (_, said), ok in zip(rows, right, strict=True) if said.triage == "auto"]
     by_id = {gold.id: said for gold, said in rows}
     twins = [(said, by_id[gold.pair]) for gold, said in rows if gold.pair in by_id]
+    clean = [(gold, said) for gold, said in rows if not gold.pair]
+    innocent = [said for gold, said in clean if gold.category != "subject"]
     return Quality(
         records=len(rows),
         category_macro_f1=round(sum(present) / max(1, len(present)), 4),
@@ -118,4 +128,7 @@ def evaluate(examples: Sequence[Example], assessments: Sequence[Assessment]) -> 
         auto_accuracy=round(sum(auto) / max(1, len(auto)), 4),
         pairs=len(twins),
         flips=round(sum(one.category != other.category for one, other in twins) / max(1, len(twins)), 4),
+        clean=round(sum(gold.category == said.category for gold, said in clean) / max(1, len(clean)), 4),
+        innocent=len(innocent),
+        false_alarms=round(sum(said.category == "subject" for said in innocent) / max(1, len(innocent)), 4),
     )

@@ -11,6 +11,8 @@ from classifier.records import Assessment
 from classifier.taxonomy import TAXONOMY, Label
 from training.corpus import Example
 from training.evaluate import Quality, Ratio, evaluate, set_ratio
+from training.faithfulness import Faithfulness
+from training.faithfulness import rows as faithfulness_rows
 from training.plots import confusion, reliability, risk_coverage, svg
 from training.robustness import PLAIN, Robustness
 
@@ -65,6 +67,9 @@ def _overall(quality: Quality) -> str:
     shown = {name: _percent(value) for name, value in figures.items()}
     if quality.pairs:
         shown[f"翻转率（{quality.pairs} 对）"] = _percent(quality.flips)
+    if quality.innocent:
+        shown[f"误报率（{quality.innocent} 条非学科）"] = _percent(quality.false_alarms)
+    shown["平写准确率"] = _percent(quality.clean)
     return _table(list(shown), [list(shown.values())])
 
 
@@ -99,6 +104,14 @@ def _slices(rows: Sequence[Row]) -> str:
     return "".join(parts)
 
 
+def _evidence(figures: Sequence[Faithfulness]) -> str:
+    heading, *lines = faithfulness_rows(figures)
+    return (
+        "<p>快速引擎：删去该判定最强的几条证据，或删去同样条数、同样长短的随机文字，概率平均的变化；以及只保留所列证据时的概率。</p>"
+        + _table(heading, lines)
+    )
+
+
 def _worst(rows: Sequence[Row]) -> str:
     wrong = [row for row in rows if row[0].category != row[1].category]
     parts = []
@@ -122,8 +135,17 @@ def _robustness(figures: Sequence[Robustness]) -> str:
     return _table(["引擎", "变形", "条数", "类别 macro-F1", "翻转率", "误报率（判为学科类）"], rows)
 
 
-def html_report(name: str, examples: Sequence[Example], assessments: Sequence[Assessment], robust: Sequence[Robustness] = ()) -> str:
-    """The whole page; nothing in it is loaded from elsewhere."""
+def html_report(
+    name: str,
+    examples: Sequence[Example],
+    assessments: Sequence[Assessment],
+    evidence: Sequence[Faithfulness],
+    robust: Sequence[Robustness],
+) -> str:
+    """The whole page; nothing in it is loaded from elsewhere.
+
+    evidence: how well the evidence holds up on these examples; robust: quality on obfuscated copies of some of them.
+    """
     rows = list(zip(examples, assessments, strict=True))
     quality = evaluate(examples, assessments)
     labels = list(TAXONOMY.categories)
@@ -139,7 +161,8 @@ def html_report(name: str, examples: Sequence[Example], assessments: Sequence[As
         ("总览", _overall(quality) + pictures),
         ("逐标签", _per_label(rows, quality)),
         ("切片", _slices(rows)),
-        *([("抗变形", _robustness(robust))] if robust else []),
+        ("抗变形", _robustness(robust)),
+        ("证据是否站得住", _evidence(evidence)),
         ("最差的错误", _worst(rows)),
     )  # fmt: skip
     body = "".join(f"<h2>{title}</h2>{content}" for title, content in sections)

@@ -24,6 +24,7 @@ def classify(
     ] = None,
     engine: Annotated[str, typer.Option(help="引擎：auto、fast 或 encoder。")] = "auto",
     model: Annotated[Path | None, typer.Option(help="模型文件夹；默认用随附的模型。")] = None,
+    rules: Annotated[Path | None, typer.Option(help="本地规则文件夹，与随附的规则并用。")] = None,
     sheet: Annotated[str | None, typer.Option(help="工作簿中要读的工作表。")] = None,
     text_column: Annotated[str | None, typer.Option(help="正文所在列的表头。")] = None,
     title_column: Annotated[str | None, typer.Option(help="课程名称所在列的表头。")] = None,
@@ -47,7 +48,7 @@ def classify(
 
         raise InputError("E114")
     signal.signal(signal.SIGTERM, _interrupted)
-    classifier = load(model, engine=engine)
+    classifier = load(model, engine=engine, rules=rules)
     settle_memory()
     with _progress_bar() as progress:
         summary = run(

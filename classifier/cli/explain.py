@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from classifier.pipeline import load
-from classifier.policy import load_policy
-from classifier.records import Assessment, Evidence, Record
-from classifier.report import advice, cited_clauses, names
+from classifier.policy import Policy
+from classifier.records import Assessment, Record
+from classifier.report import advice, cited_clauses, clue, names
 from classifier.tables.columns import parse_declared
 from classifier.taxonomy import TAXONOMY
 
@@ -24,16 +24,18 @@ def explain(
     declared: Annotated[str, typer.Option(help="申报类别：学科类 或 非学科类。")] = "",
     engine: Annotated[str, typer.Option(help="引擎：auto、fast 或 encoder。")] = "auto",
     model: Annotated[Path | None, typer.Option(help="模型文件夹；默认用随附的模型。")] = None,
+    rules: Annotated[Path | None, typer.Option(help="本地规则文件夹，与随附的规则并用。")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON 而不是文字。")] = False,
 ) -> None:
     """解释一条文本的判定：在原文中标出证据，逐条列出依据。."""
     record = Record(text if text is not None else sys.stdin.read().rstrip("\n"), "1", title, parse_declared(declared))
-    assessment = load(model, engine=engine).assess(record)
+    classifier = load(model, engine=engine, rules=rules)
+    assessment = classifier.assess(record)
     if as_json:
         typer.echo(json.dumps(assessment.to_dict(), ensure_ascii=False))
         return
     coloured = sys.stdout.isatty()
-    for line in explanation(record, assessment, coloured):
+    for line in explanation(record, assessment, classifier.rules.policy, coloured):
         typer.echo(line)
 
 
@@ -53,12 +55,7 @@ def highlighted(text: str, spans: list[tuple[int, int]], marks: tuple[str, str])
     return "".join([*parts, text[place:]])
 
 
-def _read_as(item: Evidence) -> str:
-    """How a coded word was read, where it was."""
-    return f"（读作“{item.normalized}”）" if item.origin == "decoder" and item.surface != item.normalized else ""
-
-
-def explanation(record: Record, assessment: Assessment, coloured: bool) -> list[str]:
+def explanation(record: Record, assessment: Assessment, policy: Policy, coloured: bool) -> list[str]:
     """The explanation, line by line."""
     result = assessment
     lines = []
@@ -75,12 +72,10 @@ def explanation(record: Record, assessment: Assessment, coloured: bool) -> list[
     lines += [f"线索　{TAXONOMY.signals[signal.id].name}：{signal.value}" for signal in result.signals]
     lines += ["", "证据"]
     lines += [
-        f"　“{item.surface}”{_read_as(item)} → {TAXONOMY[item.finding].name}"
-        f"（{_ORIGINS[item.origin]}，权重 {item.weight:.2f}）{' '.join(item.clauses)}"
-        for item in result.evidence
+        f"　{clue(item, policy)}（{_ORIGINS[item.origin]}，权重 {item.weight:.2f}，{' '.join(item.clauses)}）" for item in result.evidence
     ] or ["　（无）"]
     lines += ["", "依据"]
-    lines += [f"　{clause}　{load_policy().clauses[clause].sentence()}" for clause in cited_clauses(result)]
+    lines += [f"　{clause}　{policy.clauses[clause].sentence()}" for clause in cited_clauses(result)]
     lines += ["", f"建议　{advice(result, record.declared_category)}"]
     if result.reasons:
         lines.append(f"复核理由　{names(result.reasons)}")

@@ -4,6 +4,7 @@ from importlib.metadata import entry_points
 
 import typer
 
+from classifier.cli import rules
 from classifier.cli.classify import classify
 from classifier.cli.explain import explain
 from classifier.cli.running import run
@@ -31,6 +32,7 @@ def _options(version: bool = typer.Option(False, "--version", help="显示版本
 
 app.command()(classify)
 app.command()(explain)
+app.add_typer(rules.app, name="rules")
 for _entry in sorted(entry_points(group="jianke.commands"), key=lambda entry: entry.name):
     _command = _entry.load()
     if isinstance(_command, typer.Typer):

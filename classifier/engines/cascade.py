@@ -1,7 +1,5 @@
 """The cascade: the fast engine answers, and the encoder is asked where the fast engine is unsure or at odds with itself."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +8,6 @@ from classifier.engines.artifact import HEADS, Cascade
 from classifier.engines.calibration import FloatArray
 from classifier.taxonomy import TAXONOMY
 
-Encode = Callable[[Sequence[str], Sequence[str]], FloatArray]
 _SCHOOL = np.array([TAXONOMY.subjects[label].side == "subject" for label in HEADS["subjects"]])
 
 
@@ -38,17 +35,7 @@ def mix(fast: FloatArray, encoder: FloatArray, share: float) -> FloatArray:
     return np.asarray((1 - share) * fast + share * encoder, dtype=np.float32)
 
 
-def refine(
-    decisions: Decisions,
-    logits: FloatArray,
-    rows: NDArray[np.int64],
-    texts: Sequence[str],
-    sources: Sequence[str],
-    encode: Encode,
-    cascade: Cascade,
-) -> Decisions:
-    """The fast engine's decisions with those of `rows` made again from both engines; texts and sources are of the rows."""
-    if not len(rows):
-        return decisions
-    mixed = mix(logits[rows], encode(texts, sources), cascade.share)
+def refine(decisions: Decisions, logits: FloatArray, rows: NDArray[np.int64], encoded: FloatArray, cascade: Cascade) -> Decisions:
+    """The fast engine's decisions with those of `rows` made again from both engines; `encoded` are the encoder's logits of the rows."""
+    mixed = mix(logits[rows], encoded, cascade.share)
     return replaced(decisions, rows, decide(mixed, cascade))

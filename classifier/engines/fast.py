@@ -21,10 +21,14 @@ class Scores:
     """What the fast engine says of a batch.
 
     logits: float32, shape (texts, outputs). scale: float32, shape (texts,): what an n-gram's weight was multiplied by.
+    local: the part of the logits that comes from local cues alone, same shape. local_texts: bool, shape (texts,): where
+    local cues occur.
     """
 
     logits: FloatArray
     scale: FloatArray
+    local: FloatArray
+    local_texts: NDArray[np.bool_]
     ngrams: NGrams
     cues: CueMatches
 
@@ -46,6 +50,7 @@ class FastModel:
         self._index = np.full(1 << HASH_BITS, -1, dtype=np.int32)
         self._index[buckets] = np.arange(len(buckets), dtype=np.int32)
         self._weights: FloatArray = arrays["weights"].astype(np.float32)
+        self._by_output: FloatArray = np.ascontiguousarray(self._weights.T)
         self._cue_weights: FloatArray = arrays["cue_weights"]
         self._source_weights: FloatArray = np.concatenate((arrays["source_weights"], np.zeros_like(arrays["source_weights"][:1])))
         self._bias: FloatArray = arrays["bias"]
@@ -62,13 +67,25 @@ class FastModel:
         product = ngrams.matrix(len(self._weights)) @ self._weights
         scale = 1.0 / np.sqrt(np.maximum(product[:, -1], 1e-12))
         cues = self.lexicon.match(batch)
-        logits = product[:, :-1] * scale[:, None] + self.lexicon.presence(cues, batch) @ self._cue_weights
-        logits += self._source_weights[[_SOURCES.get(source, -1) for source in sources]]
-        return Scores(logits + self._bias, scale.astype(np.float32), ngrams, cues)
+        present = self.lexicon.presence(cues, batch)
+        logits = product[:, :-1] * scale[:, None] + present @ self._cue_weights
+        logits += self._source_weights[[_SOURCES.get(source, -1) for source in sources]] + self._bias
+        local, texts = self._local(cues, present, batch)
+        return Scores(logits, scale.astype(np.float32), local, texts, ngrams, cues)
+
+    def _local(self, cues: CueMatches, present: FloatArray, batch: FoldedBatch) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """What local cues add to the logits beyond what is there without them, and the texts that hold any."""
+        added = np.zeros((len(batch), self._bias.shape[0]), dtype=np.float32)
+        texts = np.zeros(len(batch), dtype=bool)
+        if self.lexicon.shipped < len(self.lexicon.cues):
+            texts[cues.owner[cues.cue >= self.lexicon.shipped]] = True
+            added += (present - self.lexicon.presence(cues, batch, local=False)) @ self._cue_weights
+        return added, texts
 
     def contributions(self, rows: NDArray[np.int32], outputs: NDArray[np.int64]) -> FloatArray:
         """Each n-gram occurrence's weight for the output named beside it; all of shape (occurrences,), before scaling."""
-        return self._weights[rows, outputs]
+        weights: FloatArray = self._by_output.take(outputs * self._by_output.shape[1] + rows)
+        return weights
 
     def cue_weight(self, group: int, output: int) -> float:
         """What the presence of a cue of `group` (its place in the lexicon's groups) adds to an output's logit."""

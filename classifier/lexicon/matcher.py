@@ -1,5 +1,6 @@
 """Cues from our own tables, found in a whole batch by one Aho–Corasick pass."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -43,15 +44,25 @@ class CueMatches:
 
 
 class Lexicon:
-    """A set of cues. The same word may point at several labels. `groups`: (finding, said plainly) of every group of cues."""
+    """A set of cues. The same word may point at several labels. `groups`: (finding, said plainly) of every group of cues.
 
-    def __init__(self, cues: list[Cue]) -> None:
-        """Build the automaton; longest matches win where cues of one label overlap is left to the evidence."""
-        self.cues = cues
+    `local` cues, a district's own, join the groups of the others: the model weighs groups, not words, so that a new word
+    acts like those it was trained with. Cue numbers from `shipped` on are local.
+    """
+
+    def __init__(self, cues: Sequence[Cue], local: Sequence[Cue] = ()) -> None:
+        """Build the automaton; longest matches win where cues of one label overlap is left to the evidence.
+
+        A local cue's finding must be one that the other cues have.
+        """
+        self.cues = (*cues, *local)
+        self.shipped = len(cues)
         self.groups = sorted({(cue.finding, cue.weight >= PLAIN_WEIGHT) for cue in cues})
         place = {group: number for number, group in enumerate(self.groups)}
-        self.group_of_cue = np.array([place[cue.finding, cue.weight >= PLAIN_WEIGHT] for cue in cues], dtype=np.int64)
-        self._automaton = ahocorasick_rs.AhoCorasick([cue.word for cue in cues], implementation=ahocorasick_rs.Implementation.ContiguousNFA)
+        self.group_of_cue = np.array([_group(place, cue) for cue in self.cues], dtype=np.int64)
+        self._automaton = ahocorasick_rs.AhoCorasick(
+            [cue.word for cue in self.cues], implementation=ahocorasick_rs.Implementation.ContiguousNFA
+        )
 
     def match(self, batch: FoldedBatch) -> CueMatches:
         """All cue occurrences, overlapping ones included, in reading order."""
@@ -60,13 +71,23 @@ class Lexicon:
         owner = np.searchsorted(batch.starts, table[:, 1], side="right") - 1
         return CueMatches(table[:, 0], table[:, 1], table[:, 2], owner)
 
-    def presence(self, matches: CueMatches, batch: FoldedBatch) -> NDArray[np.float32]:
-        """1 where any cue of a group occurs in a text, or a decoded word speaks of coded language; shape (texts, groups)."""
+    def presence(self, matches: CueMatches, batch: FoldedBatch, *, local: bool = True) -> NDArray[np.float32]:
+        """1 where any cue of a group occurs in a text, or a decoded word speaks of coded language; shape (texts, groups).
+
+        Without `local`, local cues count as absent.
+        """
         present = np.zeros((len(batch), len(self.groups)), dtype=np.float32)
-        present[matches.owner, self.group_of_cue[matches.cue]] = 1.0
+        counted = slice(None) if local else matches.cue < self.shipped
+        present[matches.owner[counted], self.group_of_cue[matches.cue[counted]]] = 1.0
         decoded = [reading.first for reading in batch.readings]
         present[np.searchsorted(batch.starts, decoded, side="right") - 1, self.groups.index((CODED, True))] = 1.0
         return present
+
+
+def _group(place: Mapping[tuple[str, bool], int], cue: Cue) -> int:
+    """The group of a cue; the finding's other group where it has no cues of this plainness."""
+    plain = cue.weight >= PLAIN_WEIGHT
+    return place[cue.finding, plain] if (cue.finding, plain) in place else place[cue.finding, not plain]
 
 
 def parse_cues(text: str) -> list[Cue]:

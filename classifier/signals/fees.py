@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from classifier.signals.registry import Context, Detector, SignalMatch, register
+from classifier.signals.registry import Context, Detector, SignalMatch
 
 AMOUNT_LIMIT = 5000
 LESSON_LIMIT = 60
@@ -93,7 +93,3 @@ class LowPriceBait(Detector):
                 and not re.search(r"(?:每|一)(?:节|次|课|小时|课时)课?(?:只要|仅)?$", text[max(0, match.start() - 6) : match.start()])
             ):
                 yield SignalMatch("low_price_bait", f"{amount:g} 元（引流价不高于 {BAIT_LIMIT} 元）", *match.span())
-
-
-register(PrepayExcess())
-register(LowPriceBait())

@@ -1,15 +1,16 @@
-"""Signals that are a way of saying something: patterns from patterns.toml, with examples that must and must not match."""
+"""Signals that are a way of saying something: words and patterns from a TOML file, with examples that must and must not match."""
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any, Self
 
 import ahocorasick_rs
 
-from classifier.signals.registry import Context, Detector, SignalMatch, register
+from classifier.signals.registry import Context, Detector, SignalMatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,23 @@ class Rule:
     unless: re.Pattern[str] | None
     must_match: tuple[str, ...]
     must_not_match: tuple[str, ...]
+    clauses: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """A rule from its table. Patterns without `triggers` run on every text; words are their own triggers."""
+        words, patterns = values.get("words", ()), values.get("patterns", ())
+        triggers = values.get("triggers", ())
+        return cls(
+            values["signal"],
+            (*triggers, *words) if triggers or not patterns else (),
+            ahocorasick_rs.AhoCorasick(words) if words else None,
+            _either(patterns),
+            _either(values.get("unless", ())),
+            tuple(values.get("must_match", ())),
+            tuple(values.get("must_not_match", ())),
+            tuple(values.get("clauses", ())),
+        )
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """[first, stop) of the matches that nothing silences."""
@@ -30,30 +48,27 @@ class Rule:
         found += [match.span() for match in self.pattern.finditer(text)] if self.pattern else []
         yield from (span for span in found if self._speaks(text, *span))
 
+    def speaks(self, text: str) -> bool:
+        """True where the rule, its triggers included, finds something in a folded text."""
+        return (not self.triggers or any(word in text for word in self.triggers)) and any(True for _ in self.find(text))
+
     def _speaks(self, text: str, first: int, stop: int) -> bool:
         return self.unless is None or not self.unless.search(text, max(0, first - 10), stop)
+
+
+def _either(patterns: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(patterns)) if patterns else None
 
 
 @cache
 def load_rules() -> tuple[Rule, ...]:
     """The rules of patterns.toml."""
     raw = tomllib.loads(resources.files("classifier.signals").joinpath("patterns.toml").read_text(encoding="utf-8"))
-    return tuple(
-        Rule(
-            rule["signal"],
-            (*rule["triggers"], *rule.get("words", ())),
-            ahocorasick_rs.AhoCorasick(rule["words"]) if "words" in rule else None,
-            re.compile("|".join(rule["patterns"])) if rule["patterns"] else None,
-            re.compile("|".join(rule["unless"])) if rule.get("unless") else None,
-            tuple(rule["must_match"]),
-            tuple(rule["must_not_match"]),
-        )
-        for rule in raw["rule"]
-    )
+    return tuple(map(Rule.of, raw["rule"]))
 
 
 class Pattern(Detector):
-    """One rule of patterns.toml."""
+    """One rule of words and patterns."""
 
     def __init__(self, rule: Rule) -> None:
         """Run where the rule's triggers occur."""
@@ -64,8 +79,4 @@ class Pattern(Detector):
     def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
         """The rule's matches, their words as the value."""
         for first, stop in self._rule.find(text):
-            yield SignalMatch(self._rule.signal, text[first:stop].strip(), first, stop)
-
-
-for _rule in load_rules():
-    register(Pattern(_rule))
+            yield SignalMatch(self._rule.signal, text[first:stop].strip(), first, stop, self._rule.clauses)

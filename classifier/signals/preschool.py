@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from classifier.signals.registry import Context, Detector, SignalMatch, register
+from classifier.signals.registry import Context, Detector, SignalMatch
 
 _WORDS = re.compile(
     r"幼小衔接|幼升小|学龄前|学前班|幼儿园|幼儿|准一年级|大班|中班|入学准备|[3-6三四五六](?:\.5)?(?:周?岁)?[-~到至]{1,2}[4-9四五六七八九]{1,2}周?岁|[3-6三四五六]周?岁|学前"
@@ -23,6 +23,3 @@ class PreschoolSubject(Detector):
         match = _WORDS.search(text)
         first, stop = match.span() if match else (0, 0)
         yield SignalMatch("preschool_subject", f"学龄前：{match.group()}" if match else "学龄前（模型判断）", first, stop)
-
-
-register(PreschoolSubject())

@@ -1,33 +1,37 @@
-"""The contract of signal detectors, their registry, and one pass over a text.
+"""The contract of signal detectors, and one pass of a set of them over a batch.
 
 To add a detector: subclass Detector in a file of its own, name the signals it reports and the words without which it
-need not run, yield a SignalMatch for every place it finds, and `register` an instance. `find` is given folded text
+need not run, yield a SignalMatch for every place it finds, and name it in shipped.py. `find` is given folded text
 (lower case, half width, simplified) and must be linear in its length.
 """
 
-import hashlib
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import ahocorasick_rs
 
 from classifier.taxonomy import TAXONOMY
 
-_MODULES = ("schedule", "fees", "patterns", "preschool")
-
 
 @dataclass(frozen=True, slots=True)
 class SignalMatch:
-    """A signal found at [first, stop) of the folded text, with the parsed value in Chinese."""
+    """A signal found at [first, stop) of the folded text, with the parsed value in Chinese.
+
+    clauses: what a rule cites by itself; the signal's own clauses stand where it cites nothing.
+    """
 
     signal: str
     value: str
     first: int
     stop: int
+    clauses: tuple[str, ...] = ()
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The clauses behind the match."""
+        return self.clauses or TAXONOMY.signals[self.signal].clauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,12 @@ class Context:
         return self.form == "ad" and self.category != "out_of_scope"
 
 
+@cache
+def context_of(category: str, form: str, stages: tuple[str, ...]) -> Context:
+    """The context of these decisions; the few there are, are kept."""
+    return Context(category, form, frozenset(stages))
+
+
 class Detector(ABC):
     """Finds signals in one folded text. `triggers`: words of which at least one must occur; empty runs always."""
 
@@ -56,83 +66,50 @@ class Detector(ABC):
         """Every match in `text`; only signals of `self.signals`."""
 
 
-_DETECTORS: list[Detector] = []
+class DetectorSet:
+    """Detectors that run side by side, in a fixed order; read-only once made."""
 
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        """Build the automaton over all trigger words, and note which detectors may report in which context."""
+        self.detectors = tuple(detectors)
+        bits: dict[str, int] = {}
+        self._always = 0
+        for number, detector in enumerate(self.detectors):
+            self._always |= 0 if detector.triggers else 1 << number
+            for word in detector.triggers:
+                bits[word] = bits.get(word, 0) | 1 << number
+        self._triggers = ahocorasick_rs.AhoCorasick(list(bits), implementation=ahocorasick_rs.Implementation.DFA)
+        self._bits = tuple(bits.values())
+        self._admitted = {
+            (category, form): self._admits(Context(category, form, frozenset()))
+            for category in TAXONOMY.categories
+            for form in TAXONOMY.forms
+        }
 
-def register(detector: Detector) -> None:
-    """Put a detector into the registry."""
-    _DETECTORS.append(detector)
+    def _admits(self, context: Context) -> int:
+        """The bits of the detectors that may report something in such a text."""
+        return sum(1 << number for number, detector in enumerate(self.detectors) if any(map(context.admits, detector.signals)))
 
+    def detect(self, text: str, starts: Sequence[int], contexts: Sequence[Context]) -> list[list[SignalMatch]]:
+        """Run over a folded batch the detectors that may find something; each match is placed in its own text.
 
-@cache
-def registered() -> tuple[Detector, ...]:
-    """All detectors, in a fixed order."""
-    for name in _MODULES:
-        importlib.import_module(f"classifier.signals.{name}")
-    return tuple(_DETECTORS)
-
-
-@cache
-def _triggers() -> tuple[ahocorasick_rs.AhoCorasick, tuple[int, ...], int]:
-    """Automaton over all trigger words, the detector bits of each word, and the bits of detectors that always run."""
-    bits: dict[str, int] = {}
-    always = 0
-    for number, detector in enumerate(registered()):
-        always |= 0 if detector.triggers else 1 << number
-        for word in detector.triggers:
-            bits[word] = bits.get(word, 0) | 1 << number
-    return ahocorasick_rs.AhoCorasick(list(bits)), tuple(bits.values()), always
-
-
-@cache
-def context_of(category: str, form: str, stages: tuple[str, ...]) -> Context:
-    """The context of these decisions; the few there are, are kept."""
-    return Context(category, form, frozenset(stages))
-
-
-@cache
-def _admitted(category: str, form: str) -> int:
-    """The bits of the detectors that may report something in such a text."""
-    context = Context(category, form, frozenset())
-    return sum(1 << number for number, detector in enumerate(registered()) if any(map(context.admits, detector.signals)))
-
-
-def detect(text: str, starts: Sequence[int], contexts: Sequence[Context]) -> list[list[SignalMatch]]:
-    """Run over a folded batch the detectors that may find something; each match is placed in its own text.
-
-    text: the batch as one string, boundaries included. starts: where each text begins, and where the next would.
-    """
-    automaton, bits, always = _triggers()
-    active = [always] * len(contexts)
-    owner, stop = -1, 0
-    for word, first, _ in automaton.find_matches_as_indexes(text, overlapping=True):
-        while first >= stop:
-            owner += 1
-            stop = starts[owner + 1]
-        active[owner] |= bits[word]
-    detectors = registered()
-    found: list[list[SignalMatch]] = []
-    for number, context in enumerate(contexts):
-        waiting = active[number] & _admitted(context.category, context.form)
-        matches: list[SignalMatch] = []
-        part = text[starts[number] : starts[number + 1] - 1] if waiting else ""
-        while waiting:
-            lowest = waiting & -waiting
-            waiting ^= lowest
-            matches += detectors[lowest.bit_length() - 1].find(part, context)
-        found.append(matches)
-    return found
-
-
-@cache
-def rules_version() -> str:
-    """A hash of the rules' files: it changes when a rule does."""
-    digest = hashlib.sha256()
-    for package in ("classifier.signals", "classifier.lexicon"):
-        for folder in (resources.files(package), resources.files(package).joinpath("cues")):
-            if not folder.is_dir():
-                continue
-            for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-                if entry.name.endswith((".py", ".toml", ".tsv")):
-                    digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
-    return f"rules@sha256:{digest.hexdigest()[:12]}"
+        text: the batch as one string, boundaries included. starts: where each text begins, and where the next would.
+        """
+        active = [self._always] * len(contexts)
+        owner, stop = -1, 0
+        for word, first, _ in self._triggers.find_matches_as_indexes(text, overlapping=True):
+            while first >= stop:
+                owner += 1
+                stop = starts[owner + 1]
+            active[owner] |= self._bits[word]
+        found: list[list[SignalMatch]] = []
+        for number, context in enumerate(contexts):
+            waiting = active[number] & self._admitted[context.category, context.form]
+            matches: list[SignalMatch] = []
+            part = text[starts[number] : starts[number + 1] - 1] if waiting else ""
+            while waiting:
+                lowest = waiting & -waiting
+                waiting ^= lowest
+                matches += self.detectors[lowest.bit_length() - 1].find(part, context)
+            found.append(matches)
+        return found

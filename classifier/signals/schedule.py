@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from classifier.signals.registry import Context, Detector, SignalMatch, register
+from classifier.signals.registry import Context, Detector, SignalMatch
 
 OFFLINE_LIMIT = 20 * 60 + 30
 ONLINE_LIMIT = 21 * 60
@@ -104,7 +104,3 @@ class LateEnd(Detector):
         if max(start, limit) < end <= 24 * 60:
             where = f"线上限 {ONLINE_LIMIT // 60}:00" if online else "线下限 20:30"
             yield SignalMatch("late_schedule", f"结束 {end // 60}:{end % 60:02d}（{where}）", *match.span())
-
-
-register(DayOff())
-register(LateEnd())

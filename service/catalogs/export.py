@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from classifier import Assessment, Record
 from classifier.errors import InputError, JiankeError, RunError
+from classifier.policy import Policy
 from classifier.records import Versions
 from classifier.report import Outcome, names
 from classifier.summary import Summary
@@ -35,8 +37,10 @@ class _StoredError(JiankeError):
         self.code, self.chinese, self.english = stored["code"], stored["message"], stored["message_en"]
 
 
-def export(session: Session, catalog: Catalog, kind: str, folder: Path | None) -> Path:
+def export(session: Session, catalog: Catalog, kind: str, folder: Path | None, policy: Policy) -> Path:
     """Write the catalog's items into a new temporary file, which the caller deletes. Memory does not grow with the rows.
+
+    policy: has the clauses to be quoted; clauses that it no longer has are left out.
 
     Raises ServiceError E451 where there is no room; nothing is left behind then.
     """
@@ -45,7 +49,7 @@ def export(session: Session, catalog: Catalog, kind: str, folder: Path | None) -
     try:
         summary = Summary(_versions(session, catalog), (catalog.file_name,))
         with open_sink(path, [*catalog.headings, *REVIEW_COLUMNS]) as sink:
-            for outcome in _outcomes(session, catalog):
+            for outcome in _outcomes(session, catalog, policy):
                 sink.write(outcome)
                 summary.add(outcome)
             sink.finish(summary)
@@ -65,7 +69,7 @@ def discard(path: Path) -> None:
     path.parent.rmdir()
 
 
-def _outcomes(session: Session, catalog: Catalog) -> Iterator[Outcome]:
+def _outcomes(session: Session, catalog: Catalog, policy: Policy) -> Iterator[Outcome]:
     after = 0
     while page := session.execute(
         select(Item, StoredAssessment.payload)
@@ -78,13 +82,20 @@ def _outcomes(session: Session, catalog: Catalog) -> Iterator[Outcome]:
         for item, payload in page:
             after = item.id
             review = dict(zip(REVIEW_COLUMNS, (STATES[item.review_state], *decisions.get(item.id, ("", ""))), strict=True))
-            result = Assessment.from_dict(payload) if payload else _StoredError(item.error or _NOT_YET)
-            yield Outcome(catalog.file_name, item.row, item.external_id, item.values | review, _record(item, catalog), result)
+            result = _assessment(payload, policy) if payload else _StoredError(item.error or _NOT_YET)
+            yield Outcome(catalog.file_name, item.row, item.external_id, item.values | review, _record(item, catalog), result, policy)
         session.expunge_all()
         session.add(catalog)
 
 
 _NOT_YET = {"code": "E432", "message": "尚未判定或已取消", "message_en": "not assessed yet, or cancelled"}
+
+
+def _assessment(payload: dict[str, Any], policy: Policy) -> Assessment:
+    """The stored assessment, citing only clauses that can still be quoted."""
+    for cited in (*payload["signals"], *payload["evidence"]):
+        cited["clauses"] = [clause for clause in cited["clauses"] if clause in policy.clauses]
+    return Assessment.from_dict(payload)
 
 
 def _record(item: Item, catalog: Catalog) -> Record | None:

@@ -143,7 +143,7 @@ def export_catalog(
 ) -> FileResponse:
     """导出结果：原有各列、判定与复核。"""
     catalog = service.catalog_for(session, principal, catalog_id)
-    path = export(session, catalog, format, runtime.settings.temp_dir)
+    path = export(session, catalog, format, runtime.settings.temp_dir, runtime.policy)
     with runtime.database.writing() as writing:
         audit.append(writing, principal.actor, CatalogExported(catalog.id, catalog.district, after={"format": format}), request_id)
     name = f"{Path(catalog.file_name).stem}-鉴课.{format}"

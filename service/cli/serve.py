@@ -12,6 +12,6 @@ def serve() -> None:
     from service.telemetry import set_up_logging
 
     app = create_app(wanted)
-    checked(app.state.runtime)
+    checked(app.state.runtime.database)
     set_up_logging(wanted.log_level)
     uvicorn.run(app, host=wanted.host, port=wanted.port, log_config=None, access_log=False, timeout_graceful_shutdown=30)

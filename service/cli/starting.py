@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from classifier.errors import RunError
 
 if TYPE_CHECKING:
-    from service.runtime import Runtime
+    from service.database.engine import Database
     from service.settings import Settings
 
 
@@ -26,18 +26,18 @@ def settings() -> "Settings":
         raise ServiceError("E400", name=where, found=first.get("input"), expected=first["msg"]) from error
 
 
-def checked(runtime: "Runtime") -> "Runtime":
-    """The runtime, its database reachable and of this version's schema. Raises ServiceError E403, E450."""
+def checked(database: "Database") -> "Database":
+    """The database, reachable and of this version's schema. Raises ServiceError E403, E450."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from service.database.schema import head, revision
     from service.errors import ServiceError
 
     try:
-        with runtime.database.engine.connect() as connection:
+        with database.engine.connect() as connection:
             found = revision(connection)
     except SQLAlchemyError as error:
         raise ServiceError("E450", found=type(error).__name__) from error
     if found != head():
         raise ServiceError("E403", expected=head(), found=found or "空库 empty")
-    return runtime
+    return database

@@ -14,7 +14,8 @@ def worker() -> None:
     from service.supervision import Loop
     from service.telemetry import set_up_logging
 
-    runtime = checked(Runtime(wanted))
+    runtime = Runtime(wanted)
+    checked(runtime.database)
     set_up_logging(wanted.log_level)
     runtime.classifier()
     stopped = threading.Event()

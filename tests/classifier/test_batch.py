@@ -58,7 +58,7 @@ def test_the_workbook_keeps_columns_and_adds_ours(classifier, tmp_path):
     assert headings == ["编号", "课程名称", "课程简介", "申报类别", *RESULT_COLUMNS]
     row = dict(zip(headings, [cell.value for cell in page[2]], strict=True))
     assert row["编号"] == "001" and row["判定类别"] == "学科类" and "数学" in row["科目"] and row["需人工复核"] == "是"
-    assert "申报为非学科类" in row["处理建议"] and "moe-2021-3/1b" in row["依据"] and "→数学" in row["证据"]
+    assert "申报为非学科类" in row["处理建议"] and "moe-2021-3/1b" in row["依据"] and "疑似学科类内容：数学；依据《" in row["证据"]
     assert page.freeze_panes == "A2" and page.auto_filter.ref and max(item.width for item in page.column_dimensions.values()) > 20
     colours = {page.cell(number, 5).fill.start_color.rgb for number in (2, 3)}
     assert len(colours) == 2

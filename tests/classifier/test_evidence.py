@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from classifier.evidence import LIMIT
 from classifier.policy import load_policy
 from classifier.records import Record
+from classifier.report import clue
 from classifier.taxonomy import TAXONOMY
 
 PIECES = [
@@ -63,16 +64,25 @@ def test_rules_show_the_words_that_set_them_off(classifier):
     assert found["holiday_schedule"] == "周六" and "签协议" in found["guarantee"]
 
 
-def test_taking_the_top_evidence_away_lowers_the_finding(classifier, examples):
-    """Comprehensiveness on the test split: without its strongest subject words a subject text is less a subject text."""
-    records = [example.record for example in examples if example.split == "test" and example.category == "subject"][:150]
-    drops = []
-    for record, before in zip(records, classifier.assess_many(records), strict=True):
-        spans = [(item.start, item.end) for item in before.evidence if item.field == "text" and item.finding in TAXONOMY.school_subjects]
-        if before.category != "subject" or not spans:
-            continue
-        kept = "".join(character for place, character in enumerate(record.text) if not any(start <= place < end for start, end in spans))
-        after = classifier.assess(Record("。" + kept, title=record.title, source=record.source))
-        drops.append(before.probabilities["subject"] - after.probabilities["subject"])
-    assert len(drops) > 50
-    assert sum(drops) / len(drops) > 0.05
+def test_every_piece_of_evidence_is_a_sentence_that_can_be_pasted(classifier, examples):
+    policy = load_policy()
+    for example in examples[::20]:
+        for item in classifier.assess(example.record).evidence:
+            sentence = clue(item, policy)
+            assert item.clauses and sentence.startswith("原文“") and sentence.endswith("。") and "\n" not in sentence
+            assert f"{TAXONOMY[item.finding].name}；依据" in sentence
+            assert ("未核实" in sentence) >= (policy.clauses[item.clauses[0]].verified == "no")
+
+
+def test_a_coded_word_is_quoted_with_its_reading(classifier):
+    found = classifier.assess("三年级蔬学小班还剩两个位子，周六上午，老地方，懂的来，➕v").evidence
+    sentence = next(clue(item, load_policy()) for item in found if item.surface == "蔬学" and item.finding == "mathematics")
+    assert sentence.startswith("原文“蔬学”（读作“数学”），疑似学科类内容：数学；依据《")
+
+
+def test_every_finding_has_a_place_before_any_has_two(classifier):
+    text = "三年级、四年级、五年级、六年级、七年级、八年级、九年级、高一、高二数学，周六上午，保过，加微信，原价999现价9.9元"
+    assessment = classifier.assess(text)
+    assert len(assessment.evidence) == LIMIT
+    shown = {item.finding for item in assessment.evidence}
+    assert shown >= {"mathematics", *(signal.id for signal in assessment.signals)}

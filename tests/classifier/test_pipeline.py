@@ -3,12 +3,51 @@ import shutil
 import tracemalloc
 from dataclasses import asdict
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from classifier import InputError, ModelError, Record, load
 from classifier.engines.artifact import FAST_WEIGHTS, MANIFEST, default_folder
 from classifier.pipeline import BATCH
+from classifier.text import normalise
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=80)
+SCHOOL = st.sampled_from(
+    ["三年级", "蔬学", "shu xue", "🔢", "数*學", "周六上午", "➕v", "保過", "6800元", "老地方", "\n", "\u200b", "\ud800"]
+)
+MIXED = st.lists(SCHOOL | ANY_TEXT.map(lambda text: text[:6]), max_size=14).map("".join)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY_TEXT | MIXED)
+def test_any_unicode_string_goes_through_the_whole_pipeline(classifier, text):
+    batch = normalise([text])
+    inner = slice(batch.starts[0], batch.starts[1] - 1)
+    origin, ends = batch.origin[inner], batch.ends[inner]
+    assert (np.diff(origin) >= 0).all() and (np.diff(ends) >= 0).all() and (ends > origin).all()
+    assert not len(origin) or (origin[0] >= 0 and ends[-1] <= len(text))
+    if not text.strip():
+        with pytest.raises(InputError):
+            classifier.assess(text)
+        return
+    for item in classifier.assess(text).evidence:
+        assert item.field == "text" and item.surface == text[item.start : item.end] != ""
+
+
+@settings(max_examples=25, deadline=None)
+@given(MIXED.filter(str.strip))
+def test_any_unicode_string_goes_through_the_encoder_too(encoder, text):
+    assessment = encoder.assess(text)
+    assert sum(assessment.probabilities.values()) == pytest.approx(1, abs=1e-3)
+    assert all(item.surface == text[item.start : item.end] for item in assessment.evidence)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load(engine="encoder")
 
 
 def test_text_and_record_give_the_same(classifier):

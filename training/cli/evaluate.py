@@ -7,6 +7,7 @@ import typer
 
 from classifier.pipeline import load
 from training.corpus import corpus_files, read_examples
+from training.faithfulness import faithfulness, rows
 from training.report import html_report
 from training.robustness import robustness, sample
 
@@ -20,9 +21,13 @@ def evaluate(
     examples = read_examples([gold]) if gold else [item for item in read_examples(corpus_files()) if item.split == "test"]
     classifier = load(model)
     assessments = list(classifier.assess_many(example.record for example in examples))
-    engines = {"fast": load(model, engine="fast")} | ({"auto": classifier} if classifier.manifest.cascade else {})
-    robust = robustness(sample(examples), engines)
-    output.write_text(html_report(gold.name if gold else "语料测试集", examples, assessments, robust), encoding="utf-8")
+    fast = load(model, engine="fast")
+    evidence = faithfulness(fast, [example.record for example in examples])
+    robust = robustness(sample(examples), {"fast": fast} | ({"auto": classifier} if classifier.manifest.cascade else {}))
+    page = html_report(gold.name if gold else "语料测试集", examples, assessments, evidence, robust)
+    output.write_text(page, encoding="utf-8")
+    for line in rows(evidence):
+        typer.echo("　".join(line))
     for one in robust:
         typer.echo(f"{one.engine} {one.strength}: 类别 macro-F1 {one.category_macro_f1:.3f}，翻转 {one.flips:.3f}，误报 {one.alarms:.3f}")
     typer.echo(f"{len(examples)} 条，报告：{output}")

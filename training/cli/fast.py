@@ -15,6 +15,7 @@ from training.card import write_card
 from training.cascade import fit_cascade
 from training.corpus import ROOT, corpus_files, corpus_hash, read_examples
 from training.evaluate import evaluate
+from training.faithfulness import faithfulness
 from training.fast import train_fast
 
 DEFAULT = ROOT / "models" / "default"
@@ -53,7 +54,8 @@ def fast(
         for name, items in sets.items()
         for engine, classifier in classifiers.items()
     }
-    write_card(output, classifiers[engines[0]], by_split, qualities)
+    evidence = faithfulness(classifiers["fast"], [example.record for example in by_split["test"]])
+    write_card(output, classifiers[engines[0]], by_split, qualities, evidence)
     for name, quality in qualities.items():
         typer.echo(
             f"{name}: 类别 macro-F1 {quality.category_macro_f1:.3f}，科目 {quality.subjects.f1:.3f}，"
