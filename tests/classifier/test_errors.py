@@ -16,7 +16,9 @@ def test_both_languages_name_the_same_facts():
 
 
 def test_every_code_is_raised_somewhere_and_every_raised_code_exists():
-    sources = [path for folder in ("classifier", "service", "training") for path in (ROOT / folder).rglob("*.py") if path.name != "errors.py"]
+    sources = [
+        path for folder in ("classifier", "service", "training") for path in (ROOT / folder).rglob("*.py") if path.name != "errors.py"
+    ]
     raised = {code for path in sources for code in re.findall(r'Error\(\s*"(E[123]\d\d)"', path.read_text(encoding="utf-8"))}
     assert raised == set(MESSAGES)
 

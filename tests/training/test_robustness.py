@@ -13,7 +13,7 @@ def test_figures_of_every_strength_and_the_same_each_time(classifier, examples):
     wrong = [mine == "subject" for mine, gold in zip(said, part, strict=True) if gold.category != "subject"]
     assert plain.alarms == round(sum(wrong) / len(wrong), 4)
     assert figures == robustness(part, {"fast": classifier})
-    page = html_report("试", part, list(classifier.assess_many(example.record for example in part)), figures)
+    page = html_report("试", part, list(classifier.assess_many(example.record for example in part)), [], figures)
     assert "<h2>抗变形</h2>" in page and page.count("<td>fast</td>") == 4
 
 
