@@ -6,11 +6,11 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from classifier.errors import JiankeError
-from service.errors import ErrorDetail, ServiceError, envelope, status_of
+from service.errors import ErrorDetail, ServiceError, clean, envelope, status_of
 
 _LOGGER = logging.getLogger("jianke.errors")
 
@@ -28,7 +28,7 @@ async def _coded(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    details = [ErrorDetail(field=".".join(map(str, item["loc"])), message=item["msg"]) for item in error.errors()[:50]]
+    details = [ErrorDetail(field=clean(".".join(map(str, item["loc"]))), message=clean(item["msg"])) for item in error.errors()[:50]]
     first = details[0] if details else ErrorDetail(field="body", message="")
     return _answer(request, ServiceError("E410", found=f"{first.field}：{first.message}", expected="符合接口文档的字段与类型"), details)
 
@@ -52,6 +52,12 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
     return _answer(request, ServiceError("E450", found=type(error.orig).__name__))
 
 
+async def _unstorable(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DataError)
+    _LOGGER.warning("unstorable", exc_info=error)
+    return _answer(request, ServiceError("E410", found=type(error.orig).__name__, expected="数据库能存的值：文字不含 NUL，数不过大"))
+
+
 async def _internal(request: Request, error: Exception) -> JSONResponse:
     request_id = getattr(request.state, "request_id", "")
     _LOGGER.error("internal", exc_info=error, extra={"fields": {"request_id": request_id}})
@@ -63,6 +69,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(JiankeError, _coded)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(InterfaceError, _database)
     app.add_exception_handler(Exception, _internal)

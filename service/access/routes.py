@@ -3,14 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import event
 from starlette.concurrency import run_in_threadpool
 
 from service.access import service
 from service.access.credentials import Login, log_in, log_out
 from service.access.roles import AccessPolicy, Principal
 from service.access.schemas import AccountChange, AccountIn, AccountOut, KeyIn, KeyOut, LoginIn, LoginOut, NewKeyOut
-from service.audit import service as audit
-from service.audit.events import LoggedIn
 from service.deps import SESSION_COOKIE, CurrentPrincipal, Permit, RequestId, RuntimeDep, SessionDep, login_of
 from service.idempotency import TransactionalRoute
 
@@ -28,10 +27,7 @@ def _login_out(login: Login) -> LoginOut:
 @login_router.post("", name="log_in", response_model=LoginOut)
 def log_in_route(given: LoginIn, runtime: RuntimeDep, response: Response, request_id: RequestId) -> LoginOut:
     """登录；会话放在 cookie 里，返回修改数据时要带的 CSRF 令牌。"""
-    token, login = log_in(runtime.database, runtime.settings, given.name, given.password)
-    with runtime.database.writing() as session:
-        event = LoggedIn(login.principal.account_id, login.principal.district)
-        audit.append(session, login.principal.actor, event, request_id)
+    token, login = log_in(runtime.database, runtime.settings, given.name, given.password, request_id)
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -96,7 +92,7 @@ def create_key(given: KeyIn, principal: Manager, session: SessionDep, request_id
 def revoke_key(key_id: str, principal: Manager, session: SessionDep, runtime: RuntimeDep, request_id: RequestId) -> KeyOut:
     """撤销密钥，不可恢复。"""
     key = service.revoke_key(session, principal, key_id, request_id)
-    runtime.principals.clear()
+    event.listen(session, "after_commit", lambda _: runtime.principals.clear(), once=True)
     return KeyOut.model_validate(key, from_attributes=True)
 
 

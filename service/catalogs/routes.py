@@ -19,11 +19,11 @@ from service.audit import service as audit
 from service.audit.events import CatalogCancelled, CatalogCreated, CatalogExported, CatalogReassessed
 from service.catalogs import service
 from service.catalogs.export import FORMATS, discard, export
-from service.catalogs.intake import COLUMN_FIELDS, Upload, take_in
+from service.catalogs.intake import COLUMN_FIELDS, Upload, suffix_of, take_in
 from service.catalogs.models import Catalog, Item
 from service.catalogs.schemas import CatalogOut, CatalogPage, ItemOut, ItemPage, Progress
 from service.deps import Permit, RequestId, RuntimeDep, SessionDep
-from service.errors import ErrorEnvelope, ServiceError
+from service.errors import ErrorEnvelope, ServiceError, clean
 from service.idempotency import TransactionalRoute
 from service.registry.service import institution_for
 
@@ -66,8 +66,8 @@ def create_catalog(
     institution = institution_for(session, principal, institution_id)
     place = institution.district if institution else district or principal.district
     principal.must_cover(place)
-    name = Path(file.filename or "").name[:255]
-    with tempfile.NamedTemporaryFile(suffix=Path(name).suffix.lower(), dir=runtime.settings.temp_dir) as copy:
+    name = clean(Path(file.filename or "").name).replace("\0", "")[-255:]
+    with tempfile.NamedTemporaryFile(suffix=suffix_of(name), dir=runtime.settings.temp_dir) as copy:
         while chunk := file.file.read(1 << 20):
             copy.write(chunk)
         copy.flush()
