@@ -54,7 +54,7 @@ async def log_out_route(request: Request, response: Response, principal: Current
             log_out(session, request.cookies.get(SESSION_COOKIE, ""))
 
     await run_in_threadpool(end)
-    response.delete_cookie(SESSION_COOKIE)
+    response.delete_cookie(SESSION_COOKIE, httponly=True, secure=runtime.settings.cookie_secure, samesite="strict")
 
 
 @manage_router.get("/accounts", name="list_accounts", response_model=list[AccountOut])
