@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlalchemy import event
 from starlette.concurrency import run_in_threadpool
 
@@ -16,6 +16,8 @@ from service.idempotency import TransactionalRoute
 login_router = APIRouter(prefix="/session", tags=["session 登录"])
 manage_router = APIRouter(tags=["access 账户与密钥"], route_class=TransactionalRoute)
 Manager = Annotated[Principal, Depends(Permit(AccessPolicy, "manage"))]
+AccountId = Annotated[str, Path(max_length=32, pattern=r"^[^\x00]*$")]
+KeyId = Annotated[str, Path(max_length=12, pattern=r"^[^\x00]*$")]
 
 
 def _login_out(login: Login) -> LoginOut:
@@ -70,7 +72,9 @@ def create_account(given: AccountIn, principal: Manager, session: SessionDep, re
 
 
 @manage_router.patch("/accounts/{account_id}", name="change_account", response_model=AccountOut)
-def change_account(account_id: str, change: AccountChange, principal: Manager, session: SessionDep, request_id: RequestId) -> AccountOut:
+def change_account(
+    account_id: AccountId, change: AccountChange, principal: Manager, session: SessionDep, request_id: RequestId
+) -> AccountOut:
     """修改、停用、解锁账户或重设密码；随即结束其登录。"""
     return AccountOut.model_validate(service.change_account(session, principal, account_id, change, request_id), from_attributes=True)
 
@@ -89,7 +93,7 @@ def create_key(given: KeyIn, principal: Manager, session: SessionDep, request_id
 
 
 @manage_router.delete("/keys/{key_id}", name="revoke_key", response_model=KeyOut)
-def revoke_key(key_id: str, principal: Manager, session: SessionDep, runtime: RuntimeDep, request_id: RequestId) -> KeyOut:
+def revoke_key(key_id: KeyId, principal: Manager, session: SessionDep, runtime: RuntimeDep, request_id: RequestId) -> KeyOut:
     """撤销密钥，不可恢复。"""
     key = service.revoke_key(session, principal, key_id, request_id)
     event.listen(session, "after_commit", lambda _: runtime.principals.clear(), once=True)

@@ -34,19 +34,14 @@ class Upload:
     engine: str
 
 
-def suffix_of(file_name: str) -> str:
-    """The suffix of a table that can be taken in. Raises ServiceError E417."""
-    suffix = Path(file_name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ServiceError("E417", found=suffix[:20] or "无后缀", expected="、".join(SUFFIXES))
-    return suffix
-
-
 def take_in(session: Session, settings: Settings, upload: Upload, actor: str) -> Catalog:
     """Read the table and queue its rows; unusable rows are kept, with the reason.
 
-    Raises ServiceError E414, E416, InputError E103–E109.
+    Raises ServiceError E414, E416, E417, InputError E103–E109.
     """
+    suffix = Path(upload.file_name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ServiceError("E417", found=suffix or "无后缀", expected="、".join(SUFFIXES))
     refuse_bomb(upload.path, settings.max_unpacked_bytes, upload.file_name)
     table = read_table(upload.path)
     mapping = map_columns(table.headings, upload.file_name, upload.columns) if table.headings else None

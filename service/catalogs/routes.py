@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+import fastapi
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
@@ -19,19 +19,21 @@ from service.audit import service as audit
 from service.audit.events import CatalogCancelled, CatalogCreated, CatalogExported, CatalogReassessed
 from service.catalogs import service
 from service.catalogs.export import FORMATS, discard, export
-from service.catalogs.intake import COLUMN_FIELDS, Upload, suffix_of, take_in
+from service.catalogs.intake import COLUMN_FIELDS, Upload, take_in
 from service.catalogs.models import Catalog, Item
 from service.catalogs.schemas import CatalogOut, CatalogPage, ItemOut, ItemPage, Progress
 from service.deps import Permit, RequestId, RuntimeDep, SessionDep
-from service.errors import ErrorEnvelope, ServiceError, clean
+from service.errors import ErrorEnvelope, ServiceError
 from service.idempotency import TransactionalRoute
 from service.registry.service import institution_for
+from service.uploads import received
 
 router = APIRouter(prefix="/catalogs", tags=["catalogs 目录"], route_class=TransactionalRoute)
 Creator = Annotated[Principal, Depends(Permit(CatalogPolicy, "create"))]
 Reader = Annotated[Principal, Depends(Permit(CatalogPolicy, "read"))]
 Canceller = Annotated[Principal, Depends(Permit(CatalogPolicy, "cancel"))]
 Reassessor = Annotated[Principal, Depends(Permit(CatalogPolicy, "reassess"))]
+CatalogId = Annotated[str, fastapi.Path(max_length=32, pattern=r"^[^\x00]*$")]
 _EVENT_SECONDS = 0.5
 
 
@@ -66,13 +68,9 @@ def create_catalog(
     institution = institution_for(session, principal, institution_id)
     place = institution.district if institution else district or principal.district
     principal.must_cover(place)
-    name = clean(Path(file.filename or "").name).replace("\0", "")[-255:]
-    with tempfile.NamedTemporaryFile(suffix=suffix_of(name), dir=runtime.settings.temp_dir) as copy:
-        while chunk := file.file.read(1 << 20):
-            copy.write(chunk)
-        copy.flush()
+    with received(file, runtime.settings.temp_dir) as (path, name):
         chosen = engine or runtime.settings.engine
-        upload = Upload(Path(copy.name), name, place, institution_id, _columns(columns), chosen)
+        upload = Upload(path, name, place, institution_id, _columns(columns), chosen)
         catalog = take_in(session, runtime.settings, upload, principal.actor)
     after = {"file_name": name, "rows_total": catalog.rows_total, "institution_id": institution_id, "engine": catalog.engine}
     audit.append(session, principal.actor, CatalogCreated(catalog.id, place, after=after), request_id)
@@ -106,14 +104,14 @@ def list_catalogs(
 
 
 @router.get("/{catalog_id}", name="get_catalog", response_model=CatalogOut)
-def get_catalog(catalog_id: str, principal: Reader, session: SessionDep) -> CatalogOut:
+def get_catalog(catalog_id: CatalogId, principal: Reader, session: SessionDep) -> CatalogOut:
     """目录的状态与进度：已判定行数、每秒行数、预计剩余秒数。"""
     return catalog_out(service.catalog_for(session, principal, catalog_id))
 
 
 @router.get("/{catalog_id}/items", name="list_catalog_items", response_model=ItemPage)
 def list_catalog_items(
-    catalog_id: str,
+    catalog_id: CatalogId,
     principal: Reader,
     session: SessionDep,
     category: Literal["subject", "non_subject", "out_of_scope"] | None = None,
@@ -138,7 +136,7 @@ def list_catalog_items(
     responses={200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FORMATS.values()}}},
 )
 def export_catalog(
-    catalog_id: str,
+    catalog_id: CatalogId,
     principal: Reader,
     runtime: RuntimeDep,
     session: SessionDep,
@@ -156,7 +154,7 @@ def export_catalog(
 
 
 @router.post("/{catalog_id}/cancel", name="cancel_catalog", response_model=CatalogOut)
-def cancel_catalog(catalog_id: str, principal: Canceller, session: SessionDep, request_id: RequestId) -> CatalogOut:
+def cancel_catalog(catalog_id: CatalogId, principal: Canceller, session: SessionDep, request_id: RequestId) -> CatalogOut:
     """停止判定；已判定的保留。"""
     catalog = service.catalog_for(session, principal, catalog_id, lock=True)
     before = catalog.state
@@ -168,7 +166,7 @@ def cancel_catalog(catalog_id: str, principal: Canceller, session: SessionDep, r
 
 @router.post("/{catalog_id}/reassess", name="reassess_catalog", status_code=202, response_model=CatalogOut)
 def reassess_catalog(
-    catalog_id: str,
+    catalog_id: CatalogId,
     principal: Reassessor,
     session: SessionDep,
     request_id: RequestId,
@@ -189,7 +187,7 @@ def reassess_catalog(
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 404: {"model": ErrorEnvelope}},
 )
-async def catalog_events(catalog_id: str, principal: Reader, runtime: RuntimeDep) -> StreamingResponse:
+async def catalog_events(catalog_id: CatalogId, principal: Reader, runtime: RuntimeDep) -> StreamingResponse:
     """进度事件（server-sent events），直到目录完成或取消。"""
 
     def read() -> Progress:

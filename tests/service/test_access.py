@@ -1,13 +1,16 @@
 from datetime import timedelta
 from http.cookies import SimpleCookie
+from typing import get_args
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, text, update
 
+from service.access import credentials
 from service.access.credentials import log_in
 from service.access.models import Account, ApiKey, LoginSession
-from service.access.roles import POLICIES, SCOPES
+from service.access.roles import POLICIES, ROLES, SCOPES
+from service.access.schemas import RoleName, ScopeName
 from service.app import create_app
 from service.database.base import now
 from service.database.tables import METADATA
@@ -15,7 +18,7 @@ from service.deps import SESSION_COOKIE
 from service.errors import ServiceError
 from service.security import hash_token
 from service.supervision import keep_house
-from tests.service.conftest import PASSWORD
+from tests.service.conftest import PASSWORD, Staff
 
 OTHER_PASSWORD = "an entirely different one"
 KEY = {"name": "登记系统", "role": "pipeline", "scopes": ["predict", "catalogs"], "district": "330702"}
@@ -81,8 +84,6 @@ def test_a_key_gives_no_scope_that_it_lacks(client, staff, admin):
 @pytest.mark.parametrize("seconds", [0, 3600])
 def test_a_revoked_key_stops_at_once(settings, database_url, seconds):
     app = create_app(settings.model_copy(update={"key_cache_seconds": seconds}))
-    from tests.service.conftest import Staff
-
     with TestClient(app, raise_server_exceptions=False) as client:
         staff = Staff(client, app.state.runtime)
         key, admin = staff.key(), staff.key("admin")
@@ -184,8 +185,6 @@ def cookie_of(answer):
 @pytest.mark.parametrize("secure", [True, False])
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(settings, secure):
     app = create_app(settings.model_copy(update={"cookie_secure": secure}))
-    from tests.service.conftest import Staff
-
     with TestClient(app, base_url="https://testserver") as client:
         Staff(client, app.state.runtime).person("wang.li", "reviewer")
         made = client.post("/v1/session", json={"name": "wang.li", "password": PASSWORD})
@@ -274,8 +273,6 @@ def test_no_name_password_or_state_is_given_away(client, staff, admin, runtime, 
     account = staff.person("gone", "reviewer") and next(row["id"] for row in admin.get("/v1/accounts").json() if row["name"] == "gone")
     admin.patch(f"/v1/accounts/{account}", json={"disabled": True})
     checked = []
-    from service.access import credentials
-
     real = credentials.password_matches
     monkeypatch.setattr(credentials, "password_matches", lambda stored, given: checked.append(stored) or real(stored, given))
     answers = [try_in(client, "wrong"), try_in(client, "wrong", "nobody"), try_in(client, PASSWORD, "gone")]
@@ -287,7 +284,6 @@ def test_no_name_password_or_state_is_given_away(client, staff, admin, runtime, 
 def test_the_database_is_free_while_a_password_is_hashed(runtime, staff, settings, monkeypatch):
     """Hashing takes long, on purpose; on SQLite an open write transaction would hold everyone up."""
     staff.person("wang.li", "reviewer")
-    from service.access import credentials
 
     def matches(stored, given):
         with runtime.database.writing() as session:
@@ -341,9 +337,4 @@ def test_nobody_else_manages_access(role, client, staff):
 
 
 def test_the_schemas_know_every_role_and_scope():
-    from typing import get_args
-
-    from service.access.roles import ROLES
-    from service.access.schemas import RoleName, ScopeName
-
     assert get_args(RoleName) == tuple(ROLES) and get_args(ScopeName) == SCOPES == tuple(POLICIES)

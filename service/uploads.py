@@ -1,0 +1,23 @@
+"""Files that are sent, as temporary copies."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastapi import UploadFile
+
+from service.errors import clean
+
+_LONGEST_SUFFIX = 10
+
+
+@contextmanager
+def received(file: UploadFile, folder: Path | None) -> Iterator[tuple[Path, str]]:
+    """A copy in `folder` with the suffix of the file's own name, and that name; the copy is deleted at the end."""
+    name = clean(Path(file.filename or "").name).replace("\0", "")[-255:]
+    with tempfile.NamedTemporaryFile(suffix=Path(name).suffix.lower()[:_LONGEST_SUFFIX], dir=folder) as copy:
+        while chunk := file.file.read(1 << 20):
+            copy.write(chunk)
+        copy.flush()
+        yield Path(copy.name), name
