@@ -47,11 +47,11 @@ class BodyLimitMiddleware:
         await self._app(scope, counted, send)
 
 
-def refuse_bomb(path: Path, limit: int, name: str = "") -> None:
+def refuse_bomb(path: Path, limit: int) -> None:
     """Look at a workbook before it unfolds. Raises ServiceError E416 above `limit` bytes, InputError E103 where it is damaged.
 
     A directory may lie, so members are also unfolded once, piece by piece: one that does not end as declared is damaged. Two cells
-    far apart span a table of everything between them, so that is counted as well. `name`: the file's, as its sender knows it.
+    far apart span a table of everything between them, so that is counted as well.
     """
     if not zipfile.is_zipfile(path):
         return
@@ -69,7 +69,7 @@ def refuse_bomb(path: Path, limit: int, name: str = "") -> None:
                 if span.cells * _CELL_BYTES > limit:
                     raise ServiceError("E416", found=f"{span.rows} × {span.columns} {member.filename[:80]}", expected=limit)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as error:
-        raise InputError("E103", path=name or path.name, found=str(error)[:120]) from error
+        raise InputError("E103", path=path, found=str(error)[:120]) from error
 
 
 class _Span:

@@ -42,7 +42,7 @@ def take_in(session: Session, settings: Settings, upload: Upload, actor: str) ->
     suffix = Path(upload.file_name).suffix.lower()
     if suffix not in SUFFIXES:
         raise ServiceError("E417", found=suffix or "无后缀", expected="、".join(SUFFIXES))
-    refuse_bomb(upload.path, settings.max_unpacked_bytes, upload.file_name)
+    refuse_bomb(upload.path, settings.max_unpacked_bytes)
     table = read_table(upload.path)
     mapping = map_columns(table.headings, upload.file_name, upload.columns) if table.headings else None
     catalog = Catalog(
