@@ -23,7 +23,7 @@ from service.catalogs.intake import COLUMN_FIELDS, Upload, take_in
 from service.catalogs.models import Catalog, Item
 from service.catalogs.schemas import CatalogOut, CatalogPage, ItemOut, ItemPage, Progress
 from service.deps import Permit, RequestId, RuntimeDep, SessionDep
-from service.errors import ErrorEnvelope, ServiceError
+from service.errors import ServiceError
 from service.idempotency import TransactionalRoute
 from service.registry.service import institution_for
 from service.uploads import received
@@ -35,6 +35,12 @@ Canceller = Annotated[Principal, Depends(Permit(CatalogPolicy, "cancel"))]
 Reassessor = Annotated[Principal, Depends(Permit(CatalogPolicy, "reassess"))]
 CatalogId = Annotated[str, fastapi.Path(max_length=32, pattern=r"^[^\x00]*$")]
 _EVENT_SECONDS = 0.5
+_EVENT_SCHEMA = {
+    "type": "object",
+    "description": "每个事件；data 是 Progress 的 JSON",
+    "properties": {"event": {"const": "progress"}, "data": {"type": "string", "contentMediaType": "application/json"}},
+    "required": ["event", "data"],
+}
 
 
 def catalog_out(catalog: Catalog) -> CatalogOut:
@@ -185,7 +191,7 @@ def reassess_catalog(
     "/{catalog_id}/events",
     name="catalog_events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 404: {"model": ErrorEnvelope}},
+    responses={200: {"content": {"text/event-stream": {"schema": _EVENT_SCHEMA}}}},
 )
 async def catalog_events(catalog_id: CatalogId, principal: Reader, runtime: RuntimeDep) -> StreamingResponse:
     """进度事件（server-sent events），直到目录完成或取消。"""
