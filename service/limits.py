@@ -2,6 +2,7 @@
 
 import lzma
 import re
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from classifier.errors import InputError
 from service.errors import ServiceError
 
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, ValueError)
+"""What the standard library raises for archives that are damaged or encrypted."""
 _CELL_BYTES = 32  # what a cell takes in a table that has been read, whether or not something stands in it
 _LONGEST_TAG = 1 << 16
 _FILLED = re.compile(rb"<(?:\w{1,20}:)?(row|c)(\s[^<>]*)?(?<!/)>")
@@ -68,7 +71,7 @@ def refuse_bomb(path: Path, limit: int) -> None:
                         span.read(chunk)
                 if span.cells * _CELL_BYTES > limit:
                     raise ServiceError("E416", found=f"{span.rows} × {span.columns} {member.filename[:80]}", expected=limit)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as error:
+    except _DAMAGED as error:
         raise InputError("E103", path=path, found=str(error)[:120]) from error
 
 

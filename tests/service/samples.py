@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from service.access.models import Account, ApiKey
-from service.access.roles import Policy, PredictPolicy
+from service.access.roles import ItemPolicy, Policy, PredictPolicy
 from service.audit import service as audit
 from service.audit.events import CatalogCreated
 from service.catalogs.models import Catalog, Item
@@ -21,7 +21,7 @@ from service.deps import Permit
 from service.registry.models import Institution
 from service.runtime import Runtime
 from service.webhooks.models import Delivery, Webhook
-from tests.service.conftest import PASSWORD
+from tests.service.conftest import PASSWORD, Staff
 
 DISTRICT = "330702"
 CSV = "编号,课程名称,课程简介\n1,思维课,六年级分数应用题\n2,街舞,零基础少儿街舞\n".encode()
@@ -62,7 +62,8 @@ class Sample:
 
     reach: `object`: the path names one of district 330702, unknown to others; `place`: it would be made in 330702, which others
     may not; `list`: it lists objects of the caller's district, `shows` (a path parameter's name) among them; `anywhere`: no
-    district is touched. needs: permissions that the handler asks for by itself. values: of the objects in the path, by parameter.
+    district is touched. needs: permissions that the handler asks for by itself. values: of the objects in the path, by
+    parameter. people: only a person who is logged in may, not a key.
     """
 
     reach: Literal["object", "place", "list", "anywhere"]
@@ -73,6 +74,7 @@ class Sample:
     shows: str = ""
     needs: tuple[tuple[type[Policy], str], ...] = ()
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    people: bool = False
 
 
 def _account() -> dict[str, str]:
@@ -84,6 +86,10 @@ def _institution() -> dict[str, str]:
 
     body = f"52330702MJ{next(_NUMBERS):07d}"
     return {"name": "启明", "credit_code": body + check_character(body), "district": DISTRICT, "licence_kind": "non_subject"}
+
+
+def _state(state: str) -> dict[str, dict[str, Any]]:
+    return {"item_id": {"review_state": state}}
 
 
 _WEBHOOK = {"url": HOOK, "event_types": ["catalog.finished"], "district": DISTRICT}
@@ -113,6 +119,27 @@ SAMPLES: dict[str, list[Sample]] = {
     "cancel_catalog": [Sample("object", values=_QUEUED)],
     "reassess_catalog": [Sample("object")],
     "catalog_events": [Sample("object")],
+    "list_items": [Sample("list", shows="item_id")],
+    "get_item": [Sample("object")],
+    "decide": [
+        Sample("object", lambda: {"step": "initial", "category": "subject"}, needs=((ItemPolicy, "initial"),), people=True),
+        Sample("object", lambda: {"step": "refer"}, needs=((ItemPolicy, "refer"),), values=_state("initial"), people=True),
+        Sample(
+            "object",
+            lambda: {"step": "expert", "category": "subject"},
+            needs=((ItemPolicy, "expert"),),
+            values=_state("expert"),
+            people=True,
+        ),
+        Sample(
+            "object",
+            lambda: {"step": "conclusion", "category": "subject"},
+            needs=((ItemPolicy, "conclusion"),),
+            values=_state("initial"),
+            people=True,
+        ),
+        Sample("object", lambda: {"step": "appeal"}, needs=((ItemPolicy, "appeal"),), values=_state("concluded"), people=True),
+    ],
     "create_institution": [Sample("place", _institution)],
     "list_institutions": [Sample("list", shows="institution_id")],
     "get_institution": [Sample("object")],
@@ -194,6 +221,12 @@ class World:
                 audit.append(session, "test", CatalogCreated(made_object.id, DISTRICT))
             identifier: str | int = made_object.id
             return identifier
+
+    def caller(self, staff: Staff, sample: Sample, role: str, district: str = "") -> tuple[TestClient, dict[str, str]]:
+        """A client, and headers for it, of someone who may send the sample, if the role may."""
+        if not sample.people:
+            return self.client, staff.key(role, district)
+        return staff.person(f"caller.{next(_NUMBERS)}", role, district), {}
 
     def path(self, operation: Operation, sample: Sample) -> str:
         """The operation's path, with new objects in it."""
