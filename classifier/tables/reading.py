@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,6 +14,8 @@ from classifier.tables.columns import field_of
 
 SUFFIXES_IN = (".xlsx", ".xls", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _HEADING_SEARCH = 10
+Headings = Callable[[str], str | None]
+"""Which field a heading names, None if it names none."""
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -36,8 +38,8 @@ class Table:
     total: int | None
 
 
-def read_table(path: Path | None, sheet: str | None = None) -> Table:
-    """Open a table by its suffix; None reads JSONL from standard input.
+def read_table(path: Path | None, sheet: str | None = None, known: Headings = field_of) -> Table:
+    """Open a table by its suffix; None reads JSONL from standard input. `known` finds the row of headings.
 
     Raises InputError E101 (missing), E102 (suffix), E103 (workbook), E104 (empty), E106 (encoding), E107 (no such sheet),
     E108 (malformed), E109 (repeated headings).
@@ -52,10 +54,10 @@ def read_table(path: Path | None, sheet: str | None = None) -> Table:
     if suffix in (".jsonl", ".ndjson"):
         return Table(str(path), (), _json_rows(path.open("rb")), None)
     if suffix in (".csv", ".tsv"):
-        return _with_headings(path, _csv_cells(path, suffix), "")
+        return _with_headings(path, _csv_cells(path, suffix), "", known)
     if suffix == ".parquet":
         return _parquet(path)
-    return _workbook(path, sheet)
+    return _workbook(path, sheet, known)
 
 
 def _json_rows(stream: IO[bytes]) -> Iterator[Row]:
@@ -104,7 +106,7 @@ def _csv_cells(path: Path, suffix: str) -> list[list[str]]:
         raise InputError("E108", path=path, found=str(error), expected="CSV") from error
 
 
-def _workbook(path: Path, sheet: str | None) -> Table:
+def _workbook(path: Path, sheet: str | None, known: Headings) -> Table:
     import fastexcel
 
     with path.open("rb") as stream:
@@ -126,8 +128,8 @@ def _workbook(path: Path, sheet: str | None) -> Table:
     filled = [(name, cells) for name, cells in opened if any(any(row) for row in cells)]
     if not filled:
         raise InputError("E104", path=path, found=f"“{'、'.join(name for name, _ in opened)}”")
-    name, cells = next(((name, cells) for name, cells in filled if _heading_score(cells) > 0), filled[0])
-    return _with_headings(path, cells, name)
+    name, cells = next(((name, cells) for name, cells in filled if _heading_score(cells, known) > 0), filled[0])
+    return _with_headings(path, cells, name, known)
 
 
 def _parquet(path: Path) -> Table:
@@ -144,17 +146,17 @@ def _parquet(path: Path) -> Table:
     return Table(str(path), headings, rows, frame.height)
 
 
-def _heading_score(cells: list[list[str]]) -> int:
-    return max((sum(field_of(cell) is not None for cell in row) for row in cells[:_HEADING_SEARCH]), default=0)
+def _heading_score(cells: list[list[str]], known: Headings) -> int:
+    return max((sum(known(cell) is not None for cell in row) for row in cells[:_HEADING_SEARCH]), default=0)
 
 
-def _with_headings(path: Path, cells: list[list[str]], sheet: str) -> Table:
+def _with_headings(path: Path, cells: list[list[str]], sheet: str, known: Headings) -> Table:
     """The heading row is the one with the most known headings among the first ten, else the first filled one."""
     first_filled = next((number for number, row in enumerate(cells) if any(cell.strip() for cell in row)), None)
     if first_filled is None:
         raise InputError("E104", path=path, found=f"“{sheet}”" if sheet else "")
     candidates = range(min(_HEADING_SEARCH, len(cells)))
-    start = max(candidates, key=lambda number: (sum(field_of(cell) is not None for cell in cells[number]), -abs(number - first_filled)))
+    start = max(candidates, key=lambda number: (sum(known(cell) is not None for cell in cells[number]), -abs(number - first_filled)))
     headings = [cell.strip() for cell in cells[start]]
     while headings and not headings[-1]:
         headings.pop()
@@ -165,7 +167,7 @@ def _with_headings(path: Path, cells: list[list[str]], sheet: str) -> Table:
     body = cells[start + 1 :]
     if not any(any(cell.strip() for cell in row) for row in body):
         raise InputError("E104", path=path, found=f"“{sheet}”" if sheet else "")
-    institution = [number for number, heading in enumerate(headings) if field_of(heading) == "institution"]
+    institution = [number for number, heading in enumerate(headings) if known(heading) == "institution"]
     return Table(str(path), tuple(headings), _body_rows(body, headings, start + 2, institution), len(body))
 
 

@@ -66,6 +66,7 @@ class Worker:
         database, begun = self._runtime.database, now()
         with database.session(write=not database.is_sqlite) as session:
             catalog = session.get_one(Catalog, catalog_id)
+            _hold_institution(session, catalog)
             items = session.scalars(
                 select(Item)
                 .where(Item.catalog_id == catalog_id, Item.queue_state == "queued")
@@ -130,6 +131,11 @@ class Worker:
             event = CatalogFinished(catalog.id, catalog.district, after={"state": "done", **counts})
             audit.append(session, ACTOR, event)
             announce(session, event)
+
+
+def _hold_institution(session: Session, catalog: Catalog) -> None:
+    """Keep the institution's status as it is until the results are written; first, as changing it locks in that order too."""
+    session.execute(select(Institution.id).where(Institution.id == catalog.institution_id).with_for_update(read=True))
 
 
 def _assess_one(classifier: Classifier, record: Record) -> Assessment | JiankeError:

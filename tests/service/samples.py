@@ -18,6 +18,7 @@ from service.audit.events import CatalogCreated
 from service.catalogs.models import Catalog, Item
 from service.database.base import new_id
 from service.deps import Permit
+from service.registry.credit_codes import check_character
 from service.registry.models import Institution
 from service.runtime import Runtime
 from service.webhooks.models import Delivery, Webhook
@@ -82,8 +83,6 @@ def _account() -> dict[str, str]:
 
 
 def _institution() -> dict[str, str]:
-    from service.registry.credit_codes import check_character
-
     body = f"52330702MJ{next(_NUMBERS):07d}"
     return {"name": "启明", "credit_code": body + check_character(body), "district": DISTRICT, "licence_kind": "non_subject"}
 
