@@ -229,10 +229,14 @@ class World:
 
     def path(self, operation: Operation, sample: Sample) -> str:
         """The operation's path, with new objects in it."""
+        return operation.path.format(**self.objects(operation.path, sample.values)) + (f"?{sample.query}" if sample.query else "")
+
+    def objects(self, path: str, values: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+        """New objects for the parameters of a path."""
         made: dict[str, Any] = {}
-        for parameter in [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]:
-            made[parameter] = self.make(parameter, made, **sample.values.get(parameter, {}))
-        return operation.path.format(**made) + (f"?{sample.query}" if sample.query else "")
+        for parameter in [part[1:-1] for part in path.split("/") if part.startswith("{")]:
+            made[parameter] = self.make(parameter, made, **(values or {}).get(parameter, {}))
+        return made
 
     def send(
         self, operation: Operation, sample: Sample, headers: dict[str, str], *, path: str = "", client: TestClient | None = None
