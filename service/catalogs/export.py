@@ -95,8 +95,9 @@ def _record(item: Item, catalog: Catalog) -> Record | None:
 
 
 def _conclusions(session: Session, items: list[int]) -> dict[int, tuple[str, str]]:
-    """The category and comment of the latest decision on each item."""
-    latest = select(func.max(Decision.id)).where(Decision.item_id.in_(items), Decision.category != "").group_by(Decision.item_id)
+    """The category and comment of the latest initial review or conclusion of each item; single votes decide nothing."""
+    deciding = Decision.step.in_(("initial", "conclusion"))
+    latest = select(func.max(Decision.id)).where(Decision.item_id.in_(items), deciding).group_by(Decision.item_id)
     rows = session.scalars(select(Decision).where(Decision.id.in_(latest)))
     return {row.item_id: (names((row.category,)), row.comment) for row in rows}
 

@@ -260,6 +260,18 @@ def test_tables_that_cannot_be_used_are_refused(client, staff, name, content, st
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, expected), answer.text
 
 
+def test_a_damaged_workbook_is_refused_wherever_the_damage_is(client, staff):
+    book, stream, key = Workbook(), io.BytesIO(), staff.key()
+    book.active.append(["机构名称", "统一社会信用代码"])
+    book.active.append(["甲", code(1)])
+    book.save(stream)
+    content = stream.getvalue()
+    for place in range(30, len(content), len(content) // 40):
+        damaged = content[:place] + bytes(255 - byte for byte in content[place : place + 9]) + content[place + 9 :]
+        answer = upload(client, key, damaged, "名册.xlsx")
+        assert answer.status_code == 200 or answer.json()["error"]["code"] in ("E103", "E416"), answer.text
+
+
 def test_an_import_is_all_there_or_not_at_all(client, staff, runtime):
     runtime.settings = runtime.settings.model_copy(update={"max_rows": 2})
     content = "机构名称,统一社会信用代码,许可类别\n" + "".join(f"校,{code(number)},无证\n" for number in range(3))
