@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -31,9 +32,13 @@ async def session_of(request: Request) -> Session:
 
 RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 SessionDep = Annotated[Session, Depends(session_of)]
+_KEY_SCHEME = Security(HTTPBearer(scheme_name="apiKey", description="API 密钥", auto_error=False))
+_LOGIN_SCHEME = Security(APIKeyCookie(name=SESSION_COOKIE, scheme_name="login", description="登录后的 cookie", auto_error=False))
 
 
-async def principal_of(request: Request, runtime: RuntimeDep) -> Principal:
+async def principal_of(
+    request: Request, runtime: RuntimeDep, _key: Annotated[object, _KEY_SCHEME], _cookie: Annotated[object, _LOGIN_SCHEME]
+) -> Principal:
     """Who makes the request: the API key's system, or the person logged in. Raises E420, E425, E426."""
     header = request.headers.get("authorization")
     if header is not None:
@@ -81,9 +86,12 @@ class Permit:
         self.policy = policy
         self.action = action
 
-    async def __call__(self, principal: CurrentPrincipal) -> Principal:
-        """Raise ServiceError E421 where it may not."""
+    async def __call__(self, principal: CurrentPrincipal, request: Request) -> Principal:
+        """Raise ServiceError E421 where it may not, Answered where the request is a repetition."""
         self.policy.check(principal, self.action)
+        unit: Unit = request.state.unit
+        if unit.claim is not None:
+            await run_in_threadpool(unit.claim.take, principal.actor)
         return principal
 
 

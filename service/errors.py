@@ -152,7 +152,9 @@ _TABLE: dict[str, tuple[int, str, str]] = {
 
 
 class ServiceError(JiankeError):
-    """A coded error of the service, with its HTTP status."""
+    """A coded error of the service, with its HTTP status. `retry_after`: seconds after which the same request may succeed."""
+
+    retry_after: int | None = None
 
     messages = {code: Message(chinese, english) for code, (_, chinese, english) in _TABLE.items()}  # noqa: RUF012 - never changed
 

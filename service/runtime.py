@@ -1,5 +1,6 @@
 """What lives as long as the process: settings, database, classifiers, caches, counters."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -109,7 +110,10 @@ class RateLimiter:
         tokens = min(float(self._per_minute), tokens + (moment - last) * self._per_minute / 60)
         if tokens < 1:
             self._buckets[actor] = (tokens, moment)
-            raise ServiceError("E426", found=max(1, round((1 - tokens) * 60 / self._per_minute)), expected=self._per_minute)
+            wait = max(1, math.ceil((1 - tokens) * 60 / self._per_minute))
+            error = ServiceError("E426", found=wait, expected=self._per_minute)
+            error.retry_after = wait
+            raise error
         if len(self._buckets) > 100_000:
             self._buckets.clear()
         self._buckets[actor] = (tokens - 1, moment)

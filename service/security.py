@@ -1,5 +1,6 @@
 """Passwords, tokens and signatures."""
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -7,6 +8,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
+from cryptography.fernet import Fernet
 
 KEY_PREFIX = "jk"
 
@@ -59,3 +61,18 @@ def same(left: str, right: str) -> bool:
 def derive(secret_key: str, purpose: str) -> str:
     """A secret of its own for `purpose`, from the installation's secret."""
     return hmac.new(secret_key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+
+@cache
+def _sealer(secret_key: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(derive(secret_key, "seal"))))
+
+
+def seal(secret_key: str, content: bytes) -> bytes:
+    """Encrypt and sign what only this installation may read."""
+    return _sealer(secret_key).encrypt(content)
+
+
+def unseal(secret_key: str, sealed: bytes) -> bytes:
+    """What was sealed with the same secret."""
+    return _sealer(secret_key).decrypt(sealed)

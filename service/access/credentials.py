@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from service.access.models import Account, ApiKey, LoginSession
 from service.access.roles import Principal
+from service.audit import service as audit
+from service.audit.events import LoggedIn
 from service.database.base import now
 from service.database.engine import Database
 from service.errors import ServiceError
@@ -57,37 +60,50 @@ def session_login(database: Database, token: str) -> Login:
         return Login(principal_of_account(known.account), known.csrf_token)
 
 
-_DUMMY_HASH = hash_password("no such account")
+@cache
+def _dummy_hash() -> str:
+    return hash_password(new_token())
 
 
-def log_in(database: Database, settings: Settings, name: str, password: str) -> tuple[str, Login]:
+def log_in(database: Database, settings: Settings, name: str, password: str, request_id: str = "") -> tuple[str, Login]:
     """Check the password; give a new token for the cookie, and the login. Raises ServiceError E423 or E424.
 
-    A failure counts even though the request fails, so this has transactions of its own. An unknown name takes as long as
-    a wrong password.
+    A failure counts even though the request fails, so this has transactions of its own; none is open while the password is
+    hashed. An unknown name takes as long as a wrong password.
     """
+    with database.reading() as session:
+        account = session.scalar(select(Account).where(Account.name == name))
+    if account is not None:
+        _refuse_locked(account)
+    matches = password_matches(account.password_hash if account else _dummy_hash(), password)
+    if account is None:
+        raise ServiceError("E423")
     with database.writing() as session:
-        account = session.scalar(select(Account).where(Account.name == name).with_for_update())
-        if account is not None and account.locked_until is not None and account.locked_until > now():
-            raise ServiceError("E424", expected=account.locked_until.isoformat(timespec="minutes"))
-        matches = password_matches(account.password_hash if account else _DUMMY_HASH, password)
-        if account is not None and matches and not account.disabled:
-            return _open_session(session, settings, account)
-        if account is not None:
-            account.failed_attempts += 1
-            if account.failed_attempts >= settings.lockout_attempts:
-                account.locked_until = now() + timedelta(minutes=settings.lockout_minutes)
-                account.failed_attempts = 0
+        current = session.get_one(Account, account.id, with_for_update=True)
+        _refuse_locked(current)
+        if matches and not current.disabled and current.password_hash == account.password_hash:
+            return _open_session(session, settings, current, request_id)
+        current.failed_attempts += 1
+        if current.failed_attempts >= settings.lockout_attempts:
+            current.locked_until = now() + timedelta(minutes=settings.lockout_minutes)
+            current.failed_attempts = 0
     raise ServiceError("E423")
 
 
-def _open_session(session: Session, settings: Settings, account: Account) -> tuple[str, Login]:
+def _refuse_locked(account: Account) -> None:
+    if account.locked_until is not None and account.locked_until > now():
+        raise ServiceError("E424", expected=account.locked_until.isoformat(timespec="minutes"))
+
+
+def _open_session(session: Session, settings: Settings, account: Account, request_id: str) -> tuple[str, Login]:
     token, csrf = new_token(), new_token()
     account.failed_attempts, account.locked_until = 0, None
     session.execute(delete(LoginSession).where(LoginSession.expires_at <= now()))
     expires = now() + timedelta(hours=settings.session_hours)
     session.add(LoginSession(id=hash_token(token), account_id=account.id, csrf_token=csrf, expires_at=expires))
-    return token, Login(principal_of_account(account), csrf)
+    principal = principal_of_account(account)
+    audit.append(session, principal.actor, LoggedIn(account.id, account.district), request_id)
+    return token, Login(principal, csrf)
 
 
 def log_out(session: Session, token: str) -> None:

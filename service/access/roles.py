@@ -1,6 +1,6 @@
 """Who may do what: roles, the acting principal, and one policy class a resource."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,6 +27,12 @@ class Principal:
         """Raise ServiceError E422 for a district that is not in this principal's charge."""
         if not self.covers(district):
             raise ServiceError("E422", found=district or "全部", expected=self.district)
+
+    def must_hold(self, scopes: Iterable[str]) -> None:
+        """Raise ServiceError E421 for scopes that this principal, a key, does not have and so cannot give."""
+        missing = "、".join(scope for scope in scopes if self.scopes is not None and scope not in self.scopes)
+        if missing:
+            raise ServiceError("E421", found=f"密钥没有范围 {missing}", expected=f"范围 {missing}")
 
 
 class Policy:

@@ -2,21 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
+from sqlalchemy import event
 from starlette.concurrency import run_in_threadpool
 
 from service.access import service
 from service.access.credentials import Login, log_in, log_out
 from service.access.roles import AccessPolicy, Principal
 from service.access.schemas import AccountChange, AccountIn, AccountOut, KeyIn, KeyOut, LoginIn, LoginOut, NewKeyOut
-from service.audit import service as audit
-from service.audit.events import LoggedIn
 from service.deps import SESSION_COOKIE, CurrentPrincipal, Permit, RequestId, RuntimeDep, SessionDep, login_of
 from service.idempotency import TransactionalRoute
 
 login_router = APIRouter(prefix="/session", tags=["session 登录"])
 manage_router = APIRouter(tags=["access 账户与密钥"], route_class=TransactionalRoute)
 Manager = Annotated[Principal, Depends(Permit(AccessPolicy, "manage"))]
+AccountId = Annotated[str, Path(max_length=32, pattern=r"^[^\x00]*$")]
+KeyId = Annotated[str, Path(max_length=12, pattern=r"^[^\x00]*$")]
 
 
 def _login_out(login: Login) -> LoginOut:
@@ -28,10 +29,7 @@ def _login_out(login: Login) -> LoginOut:
 @login_router.post("", name="log_in", response_model=LoginOut)
 def log_in_route(given: LoginIn, runtime: RuntimeDep, response: Response, request_id: RequestId) -> LoginOut:
     """登录；会话放在 cookie 里，返回修改数据时要带的 CSRF 令牌。"""
-    token, login = log_in(runtime.database, runtime.settings, given.name, given.password)
-    with runtime.database.writing() as session:
-        event = LoggedIn(login.principal.account_id, login.principal.district)
-        audit.append(session, login.principal.actor, event, request_id)
+    token, login = log_in(runtime.database, runtime.settings, given.name, given.password, request_id)
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -58,7 +56,7 @@ async def log_out_route(request: Request, response: Response, principal: Current
             log_out(session, request.cookies.get(SESSION_COOKIE, ""))
 
     await run_in_threadpool(end)
-    response.delete_cookie(SESSION_COOKIE)
+    response.delete_cookie(SESSION_COOKIE, httponly=True, secure=runtime.settings.cookie_secure, samesite="strict")
 
 
 @manage_router.get("/accounts", name="list_accounts", response_model=list[AccountOut])
@@ -74,7 +72,9 @@ def create_account(given: AccountIn, principal: Manager, session: SessionDep, re
 
 
 @manage_router.patch("/accounts/{account_id}", name="change_account", response_model=AccountOut)
-def change_account(account_id: str, change: AccountChange, principal: Manager, session: SessionDep, request_id: RequestId) -> AccountOut:
+def change_account(
+    account_id: AccountId, change: AccountChange, principal: Manager, session: SessionDep, request_id: RequestId
+) -> AccountOut:
     """修改、停用、解锁账户或重设密码；随即结束其登录。"""
     return AccountOut.model_validate(service.change_account(session, principal, account_id, change, request_id), from_attributes=True)
 
@@ -93,10 +93,10 @@ def create_key(given: KeyIn, principal: Manager, session: SessionDep, request_id
 
 
 @manage_router.delete("/keys/{key_id}", name="revoke_key", response_model=KeyOut)
-def revoke_key(key_id: str, principal: Manager, session: SessionDep, runtime: RuntimeDep, request_id: RequestId) -> KeyOut:
+def revoke_key(key_id: KeyId, principal: Manager, session: SessionDep, runtime: RuntimeDep, request_id: RequestId) -> KeyOut:
     """撤销密钥，不可恢复。"""
     key = service.revoke_key(session, principal, key_id, request_id)
-    runtime.principals.clear()
+    event.listen(session, "after_commit", lambda _: runtime.principals.clear(), once=True)
     return KeyOut.model_validate(key, from_attributes=True)
 
 

@@ -16,7 +16,7 @@ Password = Annotated[str, Field(min_length=12, max_length=200)]
 class LoginIn(BaseModel):
     """Name and password."""
 
-    name: str = Field(max_length=64)
+    name: str = Field(max_length=64, pattern=r"^[^\x00]*$")
     password: str = Field(max_length=200)
 
 

@@ -1,4 +1,4 @@
-"""Accounts and keys: making, changing, revoking; all within the acting admin's district."""
+"""Accounts and keys: making, changing, revoking; all within the acting admin's district and scopes. People have every scope."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service.access.models import Account, ApiKey, LoginSession
-from service.access.roles import Principal
+from service.access.roles import SCOPES, Principal
 from service.access.schemas import AccountChange, AccountIn, KeyIn
 from service.audit import service as audit
 from service.audit.events import AccountWritten, KeyCreated, KeyRevoked
@@ -24,8 +24,9 @@ def accounts(session: Session, principal: Principal) -> Sequence[Account]:
 
 
 def create_account(session: Session, principal: Principal, given: AccountIn, request_id: str = "") -> Account:
-    """A new account. Raises ServiceError E422 (another district), E431 (the name is taken)."""
+    """A new account. Raises ServiceError E421 (more scopes than its maker), E422 (another district), E431 (the name is taken)."""
     principal.must_cover(given.district)
+    principal.must_hold(SCOPES)
     if session.scalar(select(Account.id).where(Account.name == given.name)):
         raise ServiceError("E431", found=f"账户 {given.name}", expected="用户名")
     values = given.model_dump(exclude={"password"})
@@ -39,11 +40,12 @@ def create_account(session: Session, principal: Principal, given: AccountIn, req
 def change_account(session: Session, principal: Principal, identifier: str, change: AccountChange, request_id: str = "") -> Account:
     """Change an account; a new password, role or district, or disabling it, ends its logins.
 
-    Raises ServiceError E411 (no such account in the district), E422 (moved to another district).
+    Raises ServiceError E411 (no such account in the district), E421 (more scopes than its changer), E422 (moved elsewhere).
     """
     account = session.get(Account, identifier, with_for_update=True)
     if account is None or not principal.covers(account.district):
         raise ServiceError("E411", kind="账户", found=identifier)
+    principal.must_hold(SCOPES)
     wanted = change.model_dump(exclude_none=True, exclude={"password", "unlock"})
     principal.must_cover(wanted.get("district", account.district))
     before = {name: getattr(account, name) for name in _SHOWN}
@@ -67,8 +69,9 @@ def keys(session: Session, principal: Principal) -> Sequence[ApiKey]:
 
 
 def create_key(session: Session, principal: Principal, given: KeyIn, request_id: str = "") -> tuple[ApiKey, str]:
-    """A new key, and its text, which is not stored. Raises ServiceError E422 (another district)."""
+    """A new key, and its text, which is not stored. Raises ServiceError E421 (more scopes than its maker), E422 (another district)."""
     principal.must_cover(given.district)
+    principal.must_hold(given.scopes)
     identifier, text, secret_hash = new_key()
     values = given.model_dump()
     key = ApiKey(id=identifier, secret_hash=secret_hash, **values)

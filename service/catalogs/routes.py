@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+import fastapi
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
@@ -22,7 +23,7 @@ from service.catalogs.intake import COLUMN_FIELDS, Upload, take_in
 from service.catalogs.models import Catalog, Item
 from service.catalogs.schemas import CatalogOut, CatalogPage, ItemOut, ItemPage, Progress
 from service.deps import Permit, RequestId, RuntimeDep, SessionDep
-from service.errors import ErrorEnvelope, ServiceError
+from service.errors import ServiceError
 from service.idempotency import TransactionalRoute
 from service.registry.service import institution_for
 from service.uploads import received
@@ -32,7 +33,14 @@ Creator = Annotated[Principal, Depends(Permit(CatalogPolicy, "create"))]
 Reader = Annotated[Principal, Depends(Permit(CatalogPolicy, "read"))]
 Canceller = Annotated[Principal, Depends(Permit(CatalogPolicy, "cancel"))]
 Reassessor = Annotated[Principal, Depends(Permit(CatalogPolicy, "reassess"))]
+CatalogId = Annotated[str, fastapi.Path(max_length=32, pattern=r"^[^\x00]*$")]
 _EVENT_SECONDS = 0.5
+_EVENT_SCHEMA = {
+    "type": "object",
+    "description": "每个事件；data 是 Progress 的 JSON",
+    "properties": {"event": {"const": "progress"}, "data": {"type": "string", "contentMediaType": "application/json"}},
+    "required": ["event", "data"],
+}
 
 
 def catalog_out(catalog: Catalog) -> CatalogOut:
@@ -102,14 +110,14 @@ def list_catalogs(
 
 
 @router.get("/{catalog_id}", name="get_catalog", response_model=CatalogOut)
-def get_catalog(catalog_id: str, principal: Reader, session: SessionDep) -> CatalogOut:
+def get_catalog(catalog_id: CatalogId, principal: Reader, session: SessionDep) -> CatalogOut:
     """目录的状态与进度：已判定行数、每秒行数、预计剩余秒数。"""
     return catalog_out(service.catalog_for(session, principal, catalog_id))
 
 
 @router.get("/{catalog_id}/items", name="list_catalog_items", response_model=ItemPage)
 def list_catalog_items(
-    catalog_id: str,
+    catalog_id: CatalogId,
     principal: Reader,
     session: SessionDep,
     category: Literal["subject", "non_subject", "out_of_scope"] | None = None,
@@ -134,7 +142,7 @@ def list_catalog_items(
     responses={200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FORMATS.values()}}},
 )
 def export_catalog(
-    catalog_id: str,
+    catalog_id: CatalogId,
     principal: Reader,
     runtime: RuntimeDep,
     session: SessionDep,
@@ -152,7 +160,7 @@ def export_catalog(
 
 
 @router.post("/{catalog_id}/cancel", name="cancel_catalog", response_model=CatalogOut)
-def cancel_catalog(catalog_id: str, principal: Canceller, session: SessionDep, request_id: RequestId) -> CatalogOut:
+def cancel_catalog(catalog_id: CatalogId, principal: Canceller, session: SessionDep, request_id: RequestId) -> CatalogOut:
     """停止判定；已判定的保留。"""
     catalog = service.catalog_for(session, principal, catalog_id, lock=True)
     before = catalog.state
@@ -164,7 +172,7 @@ def cancel_catalog(catalog_id: str, principal: Canceller, session: SessionDep, r
 
 @router.post("/{catalog_id}/reassess", name="reassess_catalog", status_code=202, response_model=CatalogOut)
 def reassess_catalog(
-    catalog_id: str,
+    catalog_id: CatalogId,
     principal: Reassessor,
     session: SessionDep,
     request_id: RequestId,
@@ -183,9 +191,9 @@ def reassess_catalog(
     "/{catalog_id}/events",
     name="catalog_events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 404: {"model": ErrorEnvelope}},
+    responses={200: {"content": {"text/event-stream": {"schema": _EVENT_SCHEMA}}}},
 )
-async def catalog_events(catalog_id: str, principal: Reader, runtime: RuntimeDep) -> StreamingResponse:
+async def catalog_events(catalog_id: CatalogId, principal: Reader, runtime: RuntimeDep) -> StreamingResponse:
     """进度事件（server-sent events），直到目录完成或取消。"""
 
     def read() -> Progress:

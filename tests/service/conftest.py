@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from fastapi import FastAPI
@@ -26,12 +27,13 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+def postgres_server() -> Iterator[postgres.Server]:
+    """Outside pytest's folder, which every run of pytest closes to other users, the server's among them."""
     if postgres.binaries() is None:
         if os.environ.get("JIANKE_REQUIRE_POSTGRES"):
             pytest.fail(postgres.MISSING)
         pytest.skip(postgres.MISSING)
-    with postgres.running(tmp_path_factory.mktemp("postgres")) as server:
+    with TemporaryDirectory(prefix="jianke-postgres-") as folder, postgres.running(Path(folder)) as server:
         template = Database(server.url("postgres"))
         migrate(template)
         template.close()
