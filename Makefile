@@ -4,11 +4,15 @@ BIN := $(VENV)/bin
 DEV := $(wildcard ../shared/eval/dev.jsonl)
 GOLD := $(addprefix --gold ,$(DEV))
 
-.PHONY: demo test lint types train corpus-check bench-speed bench-quality clean
+.PHONY: demo test lint types train corpus-check bench-speed bench-quality bench-service serve-demo clean
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.service: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[service]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
@@ -38,6 +42,12 @@ corpus-check: $(VENV)/.dev
 
 bench-speed: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.speed --write
+
+bench-service: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.service --write
+
+serve-demo: $(VENV)/.service
+	docs/serve-demo.sh $(abspath $(BIN))/jianke
 
 bench-quality: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.quality --write $(GOLD)

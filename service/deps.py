@@ -95,7 +95,7 @@ class Permit:
         return principal
 
 
-def request_id_of(request: Request) -> str:
+async def request_id_of(request: Request) -> str:
     """The id under which this request is logged."""
     return str(request.state.request_id)
 

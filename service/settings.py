@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import ServiceError
 
 DEFAULT_SECRET = "change-me"
-_DATABASES = ("sqlite:///", "postgresql://")
+_DATABASES = ("sqlite://", "postgresql://")
 
 
 class Settings(BaseSettings):
@@ -22,7 +22,6 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///jianke.sqlite3"
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
-    public_url: str = ""
 
     model: Path | None = None
     rules: Path | None = None

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from classifier import Assessment, Record
@@ -19,28 +20,17 @@ Runner = Annotated[Principal, Depends(Permit(PredictPolicy, "run"))]
 EngineName = Literal["auto", "fast", "encoder"]
 
 
-class Options:
+class Options(BaseModel):
     """How to judge, and whether to keep the result."""
 
-    __slots__ = ("district", "engine", "evidence", "institution_id", "store")
-
-    def __init__(
-        self,
-        engine: Annotated[EngineName | None, Query(description="引擎，默认用设置中的")] = None,
-        evidence: Annotated[bool, Query(description="是否给出证据")] = True,
-        store: Annotated[bool, Query(description="是否存为条目，进入复核流程")] = False,
-        institution_id: Annotated[str | None, Query(max_length=32, description="存入时的机构")] = None,
-        district: Annotated[str, Query(pattern=r"^(\d{2}|\d{4}|\d{6})?$", description="存入时的行政区划代码，默认机构或调用者的")] = "",
-    ) -> None:
-        """Taken from the query."""
-        self.engine = engine
-        self.evidence = evidence
-        self.store = store
-        self.institution_id = institution_id
-        self.district = district
+    engine: EngineName | None = Field(None, description="引擎，默认用设置中的")
+    evidence: bool = Field(True, description="是否给出证据")
+    store: bool = Field(False, description="是否存为条目，进入复核流程")
+    institution_id: str | None = Field(None, max_length=32, description="存入时的机构")
+    district: str = Field("", pattern=r"^(\d{2}|\d{4}|\d{6})?$", description="存入时的行政区划代码，默认机构或调用者的")
 
 
-OptionsDep = Annotated[Options, Depends()]
+OptionsDep = Annotated[Options, Query()]
 
 
 @router.post("", name="predict", response_model=StoredOut)

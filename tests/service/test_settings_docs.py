@@ -11,7 +11,7 @@ from tests.service.samples import operations
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README[README.index("\n## 服务\n") : README.index("\n## 标签\n")]
-APP = create_app(Settings(_env_file=None, environment="development", database_url="sqlite://"))
+APP = create_app(Settings(_env_file=None, environment="development", database_url="sqlite:///:memory:"))
 
 
 def shown(default):
