@@ -3,8 +3,9 @@
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from classifier import Assessment, Record
@@ -30,10 +31,30 @@ class Options(BaseModel):
     district: str = Field("", pattern=r"^(\d{2}|\d{4}|\d{6})?$", description="存入时的行政区划代码，默认机构或调用者的")
 
 
-OptionsDep = Annotated[Options, Query()]
+_DEFAULTS = Options()
+_SCHEMA = Options.model_json_schema()["properties"]
+_PARAMETERS = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "description": schema.pop("description"), "schema": schema}
+        for name, schema in _SCHEMA.items()
+    ]
+}
 
 
-@router.post("", name="predict", response_model=StoredOut)
+async def options_of(request: Request) -> Options:
+    """The options of the query; read by hand, since most requests have none and FastAPI's reading costs as much as judging a text."""
+    if not request.scope["query_string"]:
+        return _DEFAULTS
+    try:
+        return Options.model_validate(dict(request.query_params))
+    except ValidationError as invalid:
+        raise RequestValidationError([{**error, "loc": ("query", *error["loc"])} for error in invalid.errors()]) from invalid
+
+
+OptionsDep = Annotated[Options, Depends(options_of)]
+
+
+@router.post("", name="predict", response_model=StoredOut, openapi_extra=_PARAMETERS)
 async def predict(record_in: RecordIn, options: OptionsDep, principal: Runner, runtime: RuntimeDep, request: Request) -> Response:
     """判定一条文本。`store=true` 时另存为条目，返回 item_id。"""
     record = record_in.record(runtime.settings.max_text)
@@ -46,7 +67,7 @@ async def predict(record_in: RecordIn, options: OptionsDep, principal: Runner, r
     return Response(orjson.dumps(stored[0]), media_type="application/json")
 
 
-@router.post("/batch", name="predict_batch", response_model=BatchOut)
+@router.post("/batch", name="predict_batch", response_model=BatchOut, openapi_extra=_PARAMETERS)
 def predict_batch(
     batch: BatchIn, options: OptionsDep, principal: Runner, runtime: RuntimeDep, request: Request, request_id: RequestId
 ) -> Response:
