@@ -19,7 +19,7 @@ class Rule:
     signal: str
     triggers: tuple[str, ...]
     words: ahocorasick_rs.AhoCorasick | None
-    pattern: re.Pattern[str] | None
+    patterns: tuple[re.Pattern[str], ...]
     unless: re.Pattern[str] | None
     must_match: tuple[str, ...]
     must_not_match: tuple[str, ...]
@@ -27,7 +27,7 @@ class Rule:
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """[first, stop) of the matches that nothing silences."""
         found = [(first, stop) for _, first, stop in self.words.find_matches_as_indexes(text)] if self.words else []
-        found += [match.span() for match in self.pattern.finditer(text)] if self.pattern else []
+        found += [match.span() for pattern in self.patterns for match in pattern.finditer(text)]
         yield from (span for span in found if self._speaks(text, *span))
 
     def _speaks(self, text: str, first: int, stop: int) -> bool:
@@ -43,7 +43,7 @@ def load_rules() -> tuple[Rule, ...]:
             rule["signal"],
             (*rule["triggers"], *rule.get("words", ())),
             ahocorasick_rs.AhoCorasick(rule["words"]) if "words" in rule else None,
-            re.compile("|".join(rule["patterns"])) if rule["patterns"] else None,
+            tuple(re.compile(pattern) for pattern in rule["patterns"]),
             re.compile("|".join(rule["unless"])) if rule.get("unless") else None,
             tuple(rule["must_match"]),
             tuple(rule["must_not_match"]),

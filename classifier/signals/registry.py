@@ -7,6 +7,7 @@ need not run, yield a SignalMatch for every place it finds, and `register` an in
 
 import hashlib
 import importlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ import ahocorasick_rs
 
 from classifier.taxonomy import TAXONOMY
 
-_MODULES = ("schedule", "fees", "patterns", "preschool")
+_MODULES = ("days", "hours", "fees", "advance", "patterns", "preschool")
+
+
+_MISREAD = re.compile(r"[ol](?:(?<=[\d:][ol])|(?<=[\d:][ol][ol])|(?=[ol]{0,2}[\d:]))|曰")
+_READ = {"o": "0", "l": "1", "曰": "日"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,17 @@ def _admitted(category: str, form: str) -> int:
     return sum(1 << number for number, detector in enumerate(registered()) if any(map(context.admits, detector.signals)))
 
 
+def _as_read(match: re.Match[str]) -> str:
+    """The digit for which a character reader took a letter beside digits (l8:OO), and 日 for 曰; lengths do not change."""
+    return _READ[match.group()]
+
+
 def detect(text: str, starts: Sequence[int], contexts: Sequence[Context]) -> list[list[SignalMatch]]:
     """Run over a folded batch the detectors that may find something; each match is placed in its own text.
 
     text: the batch as one string, boundaries included. starts: where each text begins, and where the next would.
     """
+    text = _MISREAD.sub(_as_read, text)
     automaton, bits, always = _triggers()
     active = [always] * len(contexts)
     owner, stop = -1, 0
