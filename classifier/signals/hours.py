@@ -19,7 +19,7 @@ _ONE = re.compile(_CLOCK.format("c"))
 _ENDS = re.compile(r"\s?(?:左右)?(?:准时|才|一到)?(?:下课|结束|放学|放人|放(?![下松])|散|收工|送回|离开|离场|来接|接人|关门|关灯|闭馆|下(?![一个面午]|学期)|到站|\)\s?就走)")
 _UNTIL = re.compile(r"(?:到|至|下课|散|结束|末节|结束大概)\s?\(?$")
 _STARTS = re.compile(r"\s?(?:开(?![封放心])|起(?![床立])|开始|上线|会议|群里|讲|视频|在群|直播|前(?:把|都有)|以前|以后才|重开)")
-_BESIDE = re.compile(r"\s?(?:前|之前)?(?:睡|熄灯|就寝|点名|查寝|查房|截止|有人值班|有人接听|营业|交|发(?!号)|提交|洗漱|统一打)|之前")
+_BESIDE = re.compile(r"\s?(?:前|之前)?(?:睡|熄灯|就寝|点名|查寝|查房|截止|有人值班|有人接听|营业|交|发(?!号)|提交|洗漱|统一打|后[别勿])|之前")
 _LEFT = re.compile(r"[晚夜]|下午|放学|傍晚")
 _MORNING = re.compile(r"上午|早上?|凌晨|中午")
 _EVENING_LESSONS = re.compile(r"周[六日末]|上午|早|[暑寒]|营")
@@ -58,6 +58,7 @@ class LateEnd(Detector):
         """Ends of time ranges, named ends, and lessons that only begin at the limit."""
         online = bool(_ONLINE.search(text))
         limit = ONLINE_LIMIT if online else OFFLINE_LIMIT
+        unsaid_evening = not _EVENING_LESSONS.search(text)
         ranges = list(_RANGE.finditer(text))
         for match in ranges:
             start = _minutes(match, "a", evening=_in_the_evening(text, match.start()))
@@ -67,18 +68,21 @@ class LateEnd(Detector):
         inside = {place for match in ranges for place in (match.start("ah"), match.start("bh"))}
         for match in _ONE.finditer(text):
             if match.start("ch") not in inside:
-                yield from self._single(text, match, limit, online)
+                yield from self._single(text, match, limit, online, unsaid_evening)
         for match in _DAY_LONG.finditer(text):
             yield SignalMatch("late_schedule", f"{match.group()}（{_named(online)}）", *match.span())
 
-    def _single(self, text: str, match: re.Match[str], limit: int, online: bool) -> Iterator[SignalMatch]:
-        """A time that ends a lesson, or that begins one when it ought to be over."""
+    def _single(self, text: str, match: re.Match[str], limit: int, online: bool, unsaid_evening: bool) -> Iterator[SignalMatch]:
+        """A time that ends a lesson, or that begins one when it ought to be over.
+
+        unsaid_evening: whether an hour from 8 to 10 that ends a lesson is one of the evening where nothing near says so.
+        """
         if _BESIDE.match(text, match.end()):
             return
         ends = bool(_ENDS.match(text, match.end()) or _UNTIL.search(text, max(0, match.start() - 5), match.start()))
         evening = _in_the_evening(text, match.start()) or (match["cd"] or "")[:1] in ("国", "北")
         if ends and not evening and not match["cd"] and int(number(match["ch"])) in (8, 9, 10):
-            evening = not _EVENING_LESSONS.search(text)
+            evening = unsaid_evening
         time = _minutes(match, "c", evening=evening)
         begins = bool(_STARTS.match(text, match.end()) or match["cd"])
         if ends or (begins and time > limit):

@@ -1,5 +1,7 @@
 """Written numbers: digits, Chinese numerals and amounts as they are said (三千八, 两万二, 九块九)."""
 
+import re
+
 DIGITS = "零一二三四五六七八九"
 NUMERAL = "零一二两三四五六七八九十百千万壹贰叁肆伍陆柒捌玖拾佰仟"
 """The characters that a written number may hold."""
@@ -8,15 +10,19 @@ _VALUES = {character: value for value, character in enumerate(DIGITS)} | {"两":
 _VALUES |= {character: value for value, character in enumerate("壹贰叁肆伍陆柒捌玖", 1)}
 _UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10000, "拾": 10, "佰": 100, "仟": 1000}
 
+_WRITTEN = re.compile(r"(?P<n>[0-9][0-9,]{0,9}(?:\.[0-9]{1,4})?)\s?(?P<u>[万千]?)")
+
 
 def number(text: str) -> float:
     """The value of a number in digits (5,800; 1.2万) or Chinese numerals; what is no number counts as 0.
 
     A last digit without a unit stands one place below the unit before it (三千八 is 3800), unless 零 precedes it.
     """
-    if text[:1].isdigit():
-        digits = text.rstrip("万千").replace(",", "")
-        return float(digits) * (10000 if text.endswith("万") else 1000 if text.endswith("千") else 1)
+    written = _WRITTEN.fullmatch(text)
+    if written:
+        return float(written["n"].replace(",", "")) * _UNITS.get(written["u"], 1)
+    if any(character not in NUMERAL for character in text):
+        return 0.0
     total = section = digit = 0
     last, spoken = 1, False
     for character in text:
