@@ -13,7 +13,9 @@ _STAY = ("封闭", "集训", "全托", "全日", "住", "营", "随军", "服务
 """Words without which a longer run is a countdown or a validity."""
 
 _LIST = r"(?:[一二三四五1-5][、和及/与,~到至-]{0,2}(?:周|星期|礼拜)?){0,5}"
-_SATURDAY = r"(?:六(?![点时个篇次节页首道张遍组句]|[\d十一二三四五六七八九]?点[半一]|日?志)|(?<=[周期拜])六(?=[六十七八九\d]?点)|日(?![语本报志]))"
+_SATURDAY = (
+    r"(?:六(?![点时个篇次节页首道张遍组句]|[\d十一二三四五六七八九]?点[半一]|日?志)|(?<=[周期拜])六(?=[六十七八九\d]?点)|日(?![语本报志]))"
+)
 _KINDS = tuple(
     (name, words, re.compile(pattern))
     for name, words, pattern in (
@@ -59,7 +61,8 @@ class DayOff(Detector):
     """Lessons on weekends, in statutory holidays, in school vacations, or on a run of days that must hold a weekend."""
 
     signals = ("holiday_schedule",)
-    triggers = tuple({word for _, words, _ in _KINDS for word in words} - {"月", "日", "周"}) + (
+    triggers = (
+        *{word for _, words, _ in _KINDS for word in words} - {"月", "日", "周"},
         "7月", "8月", "七月", "八月", "1月", "周末", "周六", "周日", "周天", "六", "日",
     )  # fmt: skip
 

@@ -12,7 +12,9 @@ BAIT_LIMIT = 99
 _MOST_LESSONS = 400
 """More lessons than this are a library of recordings, not a fee."""
 
-_COUNTED = r"(?!\s?(?:课时|节|次|人|名|年|期|天|小时|讲|个|字|词|米|平|分|多|余|题|集|套|家|户|位|句|里|册|级|步|条|首|页|月|日|[-~:*x]|\d))"
+_COUNTED = (
+    r"(?!\s?(?:课时|节|次|人|名|年|期|天|小时|讲|个|字|词|米|平|分|多|余|题|集|套|家|户|位|句|里|册|级|步|条|首|页|月|日|[-~:*x]|\d))"
+)
 _AMOUNT = re.compile(rf"[\d](?<!\d\d)(?:\d{{0,2}},\d{{3}}(?!\d)|\d{{3,5}}(?!\d)|\d?(?:\.\d{{1,4}})?\s?万){_COUNTED}")
 _SPOKEN = re.compile(rf"[{NUMERAL}](?<![{NUMERAL}][{NUMERAL}])[{NUMERAL}]{{1,9}}{_COUNTED}")
 _NO_FEE = re.compile(
@@ -52,7 +54,9 @@ _BARE = re.compile(
 )
 _TRIAL = re.compile(r"体验|试|听|堂|节|次|课|引流|领|抢|学\d|包|周|首|月卡|讲|占|锁|盲盒|链接|券|营|先做|拼|明天涨|秒|卷|链")
 _TRY = re.compile(r"体验|试[读玩学滑听打]|试一|首[次月周单节]|引流")
-_UNIT_BEFORE = re.compile(r"(?:每|一)(?:节|次|课|小时|课时|位|张)课?(?:只要|仅)?$|分钟$|单次\s?$|费\s?$|[再各]?[加减降]$|满$|亏了$|赚了$|餐$")
+_UNIT_BEFORE = re.compile(
+    r"(?:每|一)(?:节|次|课|小时|课时|位|张)课?(?:只要|仅)?$|分钟$|单次\s?$|费\s?$|[再各]?[加减降]$|满$|亏了$|赚了$|餐$"
+)
 _UNIT_AFTER = re.compile(
     r"\s?[/每一]\s?(?:课时|小时|h|人|位|本|张|碗|只|副|斤|个小?时|个月|月|节|次)|\s?(?:材料|含材料|工本|打印|邮|定金|押|场地|按次|鞋子|的)"
 )
@@ -63,9 +67,11 @@ _PRICE_CUTS = tuple(
         rf"|成团(?=[^。;]{{0,6}}(?:减|省|价|每人|立))|返(?:现|利|[\d{NUMERAL}]{{2}})|砍价|限时(?:特价|优惠|抢)|特惠|抵\d{{1,5}}元|代金券|抵用券|零元|免费(?:送|领)\d{{0,3}}[节次课]|买[一二三1-3]送|膨胀|好友助力"
         r"|半价(?<!收半价)|打对折|打[一二三四五六七1-7]折|特价|清仓|改价|门店直降|各省\d|首月[^。;,]{0,6}减半|价减半|由\s?\d{3,5}\s?元?(?:调整为|降[到至为])|从\s?\d{3,5}\s?元?(?:调整为|降[到至为])|直播价|前\d{1,4}名[^。;]{0,3}\d{1,5}元|恢复原价|涨回",
         r"[二三四五六八2-8]人(?:(?:成)?团(?=[^。;]{0,8}(?:减|省|价|每人|\d))|(?:同报|同行|拼|以上)[^。;]{0,4}?(?:减|每人|省|优惠|单)|(?:同报|同行)?(?:每人|各)减)",
-        r"[十两]人(?:同报|同行|以上)?(?:每人|各)减|\d{3,4}(?:变|→)\d{3,4}|\d(?<!\d\d)\s?抵\d|0(?<![\d.]0)\s?元|[\d十][\d百十]{1,3}抵[\d十]",
+        r"[十两]人(?:同报|同行|以上)?(?:每人|各)减|\d{3,4}(?:变|→)\d{3,4}|\d(?<!\d\d)\s?抵\d|0(?<![\d.]0)\s?元|[\d二三四五六七八九两][\d百十千]{1,3}抵[\d一二三四五六七八九两]",
     )
 )
+
+
 def _fee(text: str, match: re.Match[str]) -> bool:
     """Whether an amount is what someone must pay."""
     first, stop = match.span()
@@ -77,8 +83,9 @@ class PrepayExcess(Detector):
 
     signals = ("prepay_excess",)
     triggers = (
-        "元", "块", "¥", "rmb", "课时", "费", "万", "千", "仟", "清", "价", "年卡", "年票", "包年", "/年", "一年", "全年", "学年", "半年", "年交",
-        "年缴", "个月", "一位", "/人", "每人", "一期", "/期", "卡", "交", "付", "缴", "购", "预收", "含", "一学期", "收", "每次", "三年", "两年", "报名",
+        "元", "块", "¥", "rmb", "课时", "费", "万", "千", "仟", "清", "价", "年卡", "年票", "包年", "/年", "一年", "全年", "学年", "半年",
+        "年交", "年缴", "个月", "一位", "/人", "每人", "一期", "/期", "卡", "交", "付", "缴", "购", "预收", "含", "一学期", "收", "每次",
+        "三年", "两年", "报名",
     )  # fmt: skip
 
     def find(self, text: str, context: Context) -> Iterator[SignalMatch]:
@@ -102,7 +109,11 @@ class PrepayExcess(Detector):
         for pattern in (_AMOUNT, _SPOKEN):
             for match in pattern.finditer(text):
                 amount = number(match.group().replace(" ", ""))
-                if AMOUNT_LIMIT < amount <= 300_000 and _fee(text, match) and (pattern is _AMOUNT or _MONEY.match(text[match.end() :][:1] or ",")):
+                if (
+                    AMOUNT_LIMIT < amount <= 300_000
+                    and _fee(text, match)
+                    and (pattern is _AMOUNT or _MONEY.match(text[match.end() :][:1] or ","))
+                ):
                     yield SignalMatch("prepay_excess", f"一次性 {amount:g} 元（限 {AMOUNT_LIMIT} 元）", *match.span())
 
     def _product(self, text: str, price: re.Match[str]) -> Iterator[SignalMatch]:
@@ -138,10 +149,12 @@ class LowPriceBait(Detector):
 
 
 def _is_bait(amount: float, before: str, price: str, after: str) -> bool:
-    """Whether a small price is that of a trial: said to be one, or set just under a round sum, and no ordinary unit price."""
+    """Whether a small price is that of a trial: said to be one, a token sum or one just under a round one, and no ordinary unit price."""
     if _TRY.search(before + after):
         return True
-    return bool(amount % 1 or _TRIAL.search(before + price + after)) and not (_UNIT_BEFORE.search(before) or _UNIT_AFTER.match(after))
+    return bool(amount <= 1 or amount % 1 or _TRIAL.search(before + price + after)) and not (
+        _UNIT_BEFORE.search(before) or _UNIT_AFTER.match(after)
+    )
 
 
 def _yuan(price: str) -> float:

@@ -1,4 +1,4 @@
-"""Signals that are a way of saying something: patterns from patterns.toml, with examples that must and must not match."""
+"""Signals that are a way of saying something: patterns from phrases/*.toml, with examples that must and must not match."""
 
 import re
 import tomllib
@@ -36,8 +36,8 @@ class Rule:
 
 @cache
 def load_rules() -> tuple[Rule, ...]:
-    """The rules of patterns.toml."""
-    raw = tomllib.loads(resources.files("classifier.signals").joinpath("patterns.toml").read_text(encoding="utf-8"))
+    """The rules of phrases/*.toml, file by file."""
+    files = sorted(resources.files("classifier.signals").joinpath("phrases").iterdir(), key=lambda file: file.name)
     return tuple(
         Rule(
             rule["signal"],
@@ -48,12 +48,13 @@ def load_rules() -> tuple[Rule, ...]:
             tuple(rule["must_match"]),
             tuple(rule["must_not_match"]),
         )
-        for rule in raw["rule"]
+        for file in files
+        for rule in tomllib.loads(file.read_text(encoding="utf-8"))["rule"]
     )
 
 
 class Pattern(Detector):
-    """One rule of patterns.toml."""
+    """One rule of phrases/*.toml."""
 
     def __init__(self, rule: Rule) -> None:
         """Run where the rule's triggers occur."""

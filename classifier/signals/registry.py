@@ -140,7 +140,7 @@ def rules_version() -> str:
     """A hash of the rules' files: it changes when a rule does."""
     digest = hashlib.sha256()
     for package in ("classifier.signals", "classifier.lexicon"):
-        for folder in (resources.files(package), resources.files(package).joinpath("cues")):
+        for folder in (resources.files(package), *(resources.files(package).joinpath(name) for name in ("cues", "phrases"))):
             if not folder.is_dir():
                 continue
             for entry in sorted(folder.iterdir(), key=lambda item: item.name):
