@@ -138,7 +138,7 @@ def _check_values(
         before = len(problems)
         for pattern in table.get(key, ()):
             _check_pattern(file, pattern, lines.of(number, key, pattern), problems)
-        if len(problems) == before:
+        if key == "unless" and len(problems) == before:
             _check_pattern(file, "|".join(table.get(key, ())), lines.of(number, key), problems)
 
 

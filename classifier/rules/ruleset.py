@@ -44,7 +44,7 @@ def _shipped_version() -> str:
     """A hash of the shipped rules' files: it changes when a rule does."""
     digest = hashlib.sha256()
     for package in ("classifier.signals", "classifier.lexicon"):
-        for folder in (resources.files(package), resources.files(package).joinpath("cues")):
+        for folder in (resources.files(package), *(resources.files(package).joinpath(name) for name in ("cues", "phrases"))):
             if not folder.is_dir():
                 continue
             for entry in sorted(folder.iterdir(), key=lambda item: item.name):
@@ -66,10 +66,11 @@ def load_ruleset(folder: str | Path | None = None) -> RuleSet:
 
 
 def _joined(shipped: RuleSet, local: LocalRules) -> RuleSet:
+    """Both; a district's signals come first, so that its clauses are cited before the general ones."""
     clauses = shipped.policy.clauses | local.clauses
     return RuleSet(
         Lexicon(shipped.lexicon.cues[: shipped.lexicon.shipped], local.cues) if local.cues else shipped.lexicon,
-        DetectorSet((*shipped.detectors.detectors, *map(Pattern, local.signals))) if local.signals else shipped.detectors,
+        DetectorSet((*map(Pattern, local.signals), *shipped.detectors.detectors)) if local.signals else shipped.detectors,
         Borderline(shipped.borderline.families | local.borderline) if local.borderline else shipped.borderline,
         replace(shipped.policy, clauses=clauses) if local.clauses else shipped.policy,
         f"{shipped.version}+local@sha256:{local.digest[:12]}",

@@ -2,7 +2,7 @@
 
 To add a detector: subclass Detector in a file of its own, name the signals it reports and the words without which it
 need not run, yield a SignalMatch for every place it finds, and name it in shipped.py. `find` is given folded text
-(lower case, half width, simplified) and must be linear in its length.
+(lower case, half width, simplified), misread characters put right, and must be linear in its length.
 """
 
 from abc import ABC, abstractmethod
@@ -12,6 +12,7 @@ from functools import cache
 
 import ahocorasick_rs
 
+from classifier.signals.misread import as_meant
 from classifier.taxonomy import TAXONOMY
 
 
@@ -95,6 +96,7 @@ class DetectorSet:
 
         text: the batch as one string, boundaries included. starts: where each text begins, and where the next would.
         """
+        text = as_meant(text)
         active = [self._always] * len(contexts)
         owner, stop = -1, 0
         for word, first, _ in self._triggers.find_matches_as_indexes(text, overlapping=True):
