@@ -15,6 +15,7 @@ from service.errors import ServiceError
 from service.idempotency import TransactionalRoute, Unit
 from service.predict import service
 from service.predict.schemas import BatchIn, BatchOut, RecordIn, StoredOut
+from service.runtime import Runtime
 
 router = APIRouter(prefix="/predict", tags=["predict 判定"], route_class=TransactionalRoute)
 Runner = Annotated[Principal, Depends(Permit(PredictPolicy, "run"))]
@@ -41,8 +42,8 @@ _PARAMETERS = {
 }
 
 
-async def options_of(request: Request) -> Options:
-    """The options of the query; read by hand, since most requests have none and FastAPI's reading costs as much as judging a text."""
+def options_of(request: Request) -> Options:
+    """The options of the query, read by hand: most requests have none, and FastAPI's reading costs as much as judging a text."""
     if not request.scope["query_string"]:
         return _DEFAULTS
     try:
@@ -51,12 +52,11 @@ async def options_of(request: Request) -> Options:
         raise RequestValidationError([{**error, "loc": ("query", *error["loc"])} for error in invalid.errors()]) from invalid
 
 
-OptionsDep = Annotated[Options, Depends(options_of)]
-
-
 @router.post("", name="predict", response_model=StoredOut, openapi_extra=_PARAMETERS)
-async def predict(record_in: RecordIn, options: OptionsDep, principal: Runner, runtime: RuntimeDep, request: Request) -> Response:
+async def predict(record_in: RecordIn, principal: Runner, request: Request) -> Response:
     """判定一条文本。`store=true` 时另存为条目，返回 item_id。"""
+    options = options_of(request)
+    runtime: Runtime = request.app.state.runtime
     record = record_in.record(runtime.settings.max_text)
     batcher = await runtime.batcher(options.engine, evidence=options.evidence)
     assessment = await batcher.assess(record)
@@ -68,10 +68,9 @@ async def predict(record_in: RecordIn, options: OptionsDep, principal: Runner, r
 
 
 @router.post("/batch", name="predict_batch", response_model=BatchOut, openapi_extra=_PARAMETERS)
-def predict_batch(
-    batch: BatchIn, options: OptionsDep, principal: Runner, runtime: RuntimeDep, request: Request, request_id: RequestId
-) -> Response:
+def predict_batch(batch: BatchIn, principal: Runner, runtime: RuntimeDep, request: Request, request_id: RequestId) -> Response:
     """判定至多 1000 条；有问题的逐条列在 errors，不影响其他。"""
+    options = options_of(request)
     if len(batch.records) > runtime.settings.max_batch:
         raise ServiceError("E414", found=len(batch.records), expected=runtime.settings.max_batch)
     usable, errors = service.read_records(batch.records, runtime.settings.max_text, request_id)
