@@ -43,7 +43,7 @@ corpus-check: $(VENV)/.dev
 bench-speed: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.speed --write
 
-bench-service: $(VENV)/.dev
+bench-service: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.service --write
 
 serve-demo: $(VENV)/.service
