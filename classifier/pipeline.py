@@ -1,7 +1,6 @@
 """The classifier: records in, assessments out, one at a time, in a stream, or as a frame."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -225,8 +224,3 @@ def load(model: str | Path | None = None, *, engine: str = "auto", rules: str | 
     rules: a district's own folder of rules, beside the shipped ones. Raises InputError E120, E121 where it is not sound.
     """
     return Classifier(Path(model) if model else default_folder(), engine, load_ruleset(rules))
-
-
-def with_id(record: Record, identifier: str) -> Record:
-    """The record with an id of its own where it has none."""
-    return record if record.id else replace(record, id=identifier)

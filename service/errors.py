@@ -71,11 +71,6 @@ _TABLE: dict[str, tuple[int, str, str]] = {
         "不支持的文件类型：{found}。应为 {expected}；请另存为其中一种",
         "unsupported file type {found}; expected {expected}; save it as one of these",
     ),
-    "E418": (
-        422,
-        "时间范围、筛选或分页参数无效：{found}。应为 {expected}；请修改",
-        "invalid filter or page: {found}; expected {expected}; change it",
-    ),
     "E420": (
         401,
         "没有有效的凭证：{found}。应在 Authorization: Bearer 后给出 API 密钥，或先登录；密钥可能已撤销",

@@ -1,5 +1,6 @@
 """Every error in one envelope."""
 
+import errno
 import logging
 from http import HTTPStatus
 
@@ -40,6 +41,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, JiankeError):
         return _answer(request, error.__cause__)
+    if isinstance(error.__cause__, OSError):
+        return await _system(request, error.__cause__)
     if error.status_code in (404, 405):
         answer = _answer(request, ServiceError("E412", found=f"{request.method} {request.url.path}"), status=error.status_code)
         answer.headers.update(error.headers or {})
@@ -68,6 +71,13 @@ async def _unstorable(request: Request, error: Exception) -> JSONResponse:
     return _answer(request, ServiceError("E410", found=type(error.orig).__name__, expected="数据库能存的值：文字不含 NUL，数不过大"))
 
 
+async def _system(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)
+    if error.errno != errno.ENOSPC:
+        return await _internal(request, error)
+    return _answer(request, ServiceError("E451", found=error.strerror))
+
+
 async def _internal(request: Request, error: Exception) -> JSONResponse:
     request_id = getattr(request.state, "request_id", "")
     _LOGGER.error("internal", exc_info=error, extra={"fields": {"request_id": request_id}})
@@ -83,4 +93,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(InterfaceError, _database)
+    app.add_exception_handler(OSError, _system)
     app.add_exception_handler(Exception, _internal)

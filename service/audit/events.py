@@ -106,6 +106,3 @@ class WebhookWritten(Event):
 
     type = "webhook.written"
     subject_kind = "webhook"
-
-
-EVENTS: dict[str, type[Event]] = {event.type: event for event in Event.__subclasses__()}

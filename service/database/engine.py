@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 _BUSY_SECONDS = 30
@@ -48,11 +48,6 @@ class Database:
         """A write session, committed at the end or rolled back on an error."""
         with self.session(write=True) as session, session.begin():
             yield session
-
-    def ping(self) -> None:
-        """Raise a SQLAlchemyError unless the database answers."""
-        with self.engine.connect() as connection:
-            connection.execute(text("select 1"))
 
     def close(self) -> None:
         """Close every connection."""

@@ -33,6 +33,7 @@ def test_gb18030_goes_to_standard_output():
     done = jianke("classify", SAMPLES / "ads-gb18030.csv", "--engine", "fast")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["id"] for line in found] == [f"ad-{number}" for number in range(1, 9)]
+    assert found[3]["category"] == "subject", "蔬学 and 鹰语 must be read as subjects"
     same = jianke("classify", SAMPLES / "ads.jsonl", "--engine", "fast")
     assert [json.loads(line)["category"] for line in same.stdout.splitlines()] == [line["category"] for line in found]
 

@@ -148,7 +148,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_on_export_is_said_and_leaves_nothing_behind(settings, small_disk):
+def test_a_full_disk_is_said_and_leaves_nothing_behind(settings, small_disk):
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         key = Staff(client, app.state.runtime).key()
@@ -162,6 +162,9 @@ def test_a_full_disk_on_export_is_said_and_leaves_nothing_behind(settings, small
             refused = client.get(f"/v1/catalogs/{catalog}/export?format={kind}", headers=key)
             assert refused.status_code == 507 and refused.json()["error"]["code"] == "E451", refused.text[:200]
             assert list(small_disk.iterdir()) == []
+        full = upload(client, key, csv_of([(str(number), "初二数学提优" * 20) for number in range(1500)]))
+        assert full.status_code == 507 and full.json()["error"]["code"] == "E451", full.text[:200]
+        assert list(small_disk.iterdir()) == []
         app.state.runtime.settings = settings
         assert client.get(f"/v1/catalogs/{catalog}/export?format=csv", headers=key).status_code == 200
 
